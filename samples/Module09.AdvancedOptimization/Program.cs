@@ -3,6 +3,8 @@
 using Module09;
 using Samples.Shared;
 
+if (args is [ScalabilitySection.Command, string folder])
+    return ScalabilitySection.RunProcess(folder);
 string[] data = ["auto", "shakespeare", "made"];
 return await SampleProgram.RunAsync(
     args, "Advanced optimization: adapters, quantized weights, prompting, bias, filters, watermarks, privacy, and deployment.", data,
@@ -21,4 +23,5 @@ return await SampleProgram.RunAsync(
         ProvenanceSection.Run(lesson);
         PrivacySection.Run(lesson);
         DeploymentSection.Run(lesson);
+        ScalabilitySection.Run(lesson);
     });

@@ -25,6 +25,7 @@ public sealed class Module09Run : IDisposable
         Provenance = ProvenanceSection.Run(lesson);
         Privacy = PrivacySection.Run(lesson);
         Deployment = DeploymentSection.Run(lesson);
+        Scalability = ScalabilitySection.Run(lesson);
         Images = Directory.GetFiles(_folder.Path, "*.png");
     }
 
@@ -52,6 +53,8 @@ public sealed class Module09Run : IDisposable
 
     internal DeploymentSection.Result Deployment { get; }
 
+    internal ScalabilitySection.Result Scalability { get; }
+
     public string[] Images { get; }
 
     public void Dispose() => _folder.Dispose();
@@ -62,7 +65,7 @@ public class Module09Tests(Module09Run run) : IClassFixture<Module09Run>
     [Fact]
     public void Every_file_is_an_image_with_something_on_it()
     {
-        Assert.Equal(9, run.Images.Length);
+        Assert.Equal(10, run.Images.Length);
         LessonFiles.AreImages(run.Images);
     }
 
@@ -189,4 +192,29 @@ public class Module09Tests(Module09Run run) : IClassFixture<Module09Run>
 
     [Fact]
     public void The_deployed_file_generates_what_the_model_does() => Assert.True(run.Deployment is { IsSame: true, Bytes: > 10_000 });
+
+    [Fact]
+    public void Two_processes_end_with_the_model_of_one()
+    {
+        foreach (ScalabilitySection.Training training in run.Scalability.Trainings)
+        {
+            Assert.Equal(run.Scalability.Trainings[0].Loss, training.Loss, 1e-3 * training.Loss);
+            Assert.InRange(training.Difference, 0, 1e-3);
+        }
+    }
+
+    // 61 ms and 2 · 63/64 · 0.496 GB / (40 GB/s) = 24 ms; the backward pass takes 41 ms.
+    [Fact]
+    public void Predicted_efficiencies_are_those_of_the_model()
+    {
+        Assert.Equal(0.0609, ScalePrediction.Computation(124e6, 32_768), 4);
+        Assert.Equal(0.0244, ScalePrediction.Exchange(124e6, 64), 4);
+        Assert.Equal(0.714, Of(64, false), 3);
+        Assert.Equal(1, Of(64, true), 12);
+        Assert.Equal(0.99e9, ScalePrediction.OptimizerBytes(124e6, 1), 0.01e9);
+
+        double Of(int gpus, bool overlaps) =>
+            run.Scalability.Efficiencies.First(e => e.Model.StartsWith("GPT-2", StringComparison.Ordinal)
+                && e.Gpus == gpus && e.Overlaps == overlaps).Efficiency;
+    }
 }
