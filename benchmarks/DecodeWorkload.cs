@@ -28,6 +28,9 @@ internal static class DecodeWorkload
     public static object Run15M(BenchmarkSettings settings) =>
         Run("decode-15m", settings, 1, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
 
+    /// <summary>The same with weights of 16-bit floats.</summary>
+    public static object Run15MBFloat16(BenchmarkSettings settings) => Run15M("decode-15m-bf16", settings, WeightFormat.BFloat16);
+
     /// <summary>The same with weights of 8-bit integers, a scale for each output.</summary>
     public static object Run15MInt8(BenchmarkSettings settings) => Run15M("decode-15m-int8", settings, WeightFormat.Int8);
 

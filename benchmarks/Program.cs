@@ -36,6 +36,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["mnist-gan"] = MnistGanWorkload.Run,
     ["decode-260k"] = DecodeWorkload.Run260K,
     ["decode-15m"] = DecodeWorkload.Run15M,
+    ["decode-15m-bf16"] = DecodeWorkload.Run15MBFloat16,
     ["decode-15m-int8"] = DecodeWorkload.Run15MInt8,
     ["decode-15m-q8"] = DecodeWorkload.Run15MQ8,
     ["decode-15m-q4"] = DecodeWorkload.Run15MQ4,

@@ -47,7 +47,11 @@ XML
 
 # --- the package ---
 
-dotnet pack "$repository/src/Microsoft.ML.Generative" -c Release -o "$work/feed" --version-suffix "$suffix"
+pack() { # pack <project>: another version compiles it anew; the build of the repository has analyzed the code
+  dotnet pack "$repository/src/$1" -c Release -o "$work/feed" --version-suffix "$suffix" -p:RunAnalyzers=false
+}
+
+pack Microsoft.ML.Generative
 package=$(find "$work/feed" -name "Microsoft.ML.Generative.*-$suffix.nupkg")
 symbols=$(find "$work/feed" -name "Microsoft.ML.Generative.*-$suffix.snupkg")
 [[ -n $package ]] || fail "no package was written to $work/feed"
@@ -90,7 +94,7 @@ rm -f "$nuspec"
 
 # --- the package for ONNX ---
 
-dotnet pack "$repository/src/Microsoft.ML.Generative.Onnx" -c Release -o "$work/feed" --version-suffix "$suffix"
+pack Microsoft.ML.Generative.Onnx
 onnx=$(find "$work/feed" -name "Microsoft.ML.Generative.Onnx.*-$suffix.nupkg")
 [[ -n $onnx ]] || fail "no package for ONNX was written to $work/feed"
 for entry in README.md lib/net10.0/Microsoft.ML.Generative.Onnx.dll lib/net10.0/Microsoft.ML.Generative.Onnx.xml; do
@@ -107,7 +111,7 @@ rm -f "$nuspec"
 
 # --- the package for ASP.NET ---
 
-dotnet pack "$repository/src/Microsoft.ML.Generative.AspNetCore" -c Release -o "$work/feed" --version-suffix "$suffix"
+pack Microsoft.ML.Generative.AspNetCore
 server=$(find "$work/feed" -name "Microsoft.ML.Generative.AspNetCore.*-$suffix.nupkg")
 [[ -n $server ]] || fail "no package for ASP.NET was written to $work/feed"
 for entry in README.md lib/net10.0/Microsoft.ML.Generative.AspNetCore.dll lib/net10.0/Microsoft.ML.Generative.AspNetCore.xml; do
@@ -123,7 +127,7 @@ rm -f "$nuspec"
 
 # --- the tool ---
 
-dotnet pack "$repository/src/Microsoft.ML.Generative.Tool" -c Release -o "$work/feed" --version-suffix "$suffix"
+pack Microsoft.ML.Generative.Tool
 tool=$(find "$work/feed" -name "Microsoft.ML.Generative.Tool.*-$suffix.nupkg")
 [[ -n $tool ]] || fail "no package of the tool was written to $work/feed"
 for entry in README.md tools/net10.0/any/DotnetToolSettings.xml tools/net10.0/any/Microsoft.ML.Generative.Tool.dll \
@@ -134,7 +138,7 @@ done
 
 # --- the package for GPUs ---
 
-dotnet pack "$repository/src/Microsoft.ML.Generative.Gpu" -c Release -o "$work/feed" --version-suffix "$suffix"
+pack Microsoft.ML.Generative.Gpu
 gpu=$(find "$work/feed" -name "Microsoft.ML.Generative.Gpu.*-$suffix.nupkg")
 [[ -n $gpu ]] || fail "no package for GPUs was written to $work/feed"
 for entry in README.md runtime.json lib/net10.0/_._ buildTransitive/Microsoft.ML.Generative.Gpu.targets; do
@@ -184,25 +188,23 @@ cat > Gpu.csproj <<XML
 </Project>
 XML
 echo 'System.Console.WriteLine(typeof(Microsoft.ML.Generative.GenerativeCatalog).FullName);' > Program.cs
-gpu_backends() { # gpu_backends <runtime identifier, or nothing>
+gpu_build() { # gpu_build <natives expected> [runtime identifier]: leaves what the build prints in $log
   rm -rf obj bin
   # What follows from NuGet's graph alone: natives are downloaded by no build here.
-  log=$(dotnet build Gpu.csproj -c Release ${1:+-r "$1" --self-contained false}) || fail "an application with the package for GPUs does not build: $log"
-  sed -nE 's/^ +"(TorchSharp-cuda-[a-z]+)\/([0-9.]+)": \{$/\1 \2/p' obj/project.assets.json | LC_ALL=C sort -u | paste -sd ,
+  log=$(dotnet build Gpu.csproj -c Release ${2:+-r "$2" --self-contained false}) || fail "an application with the package for GPUs does not build: $log"
+  natives=$(sed -nE 's/^ +"(TorchSharp-cuda-[a-z]+)\/([0-9.]+)": \{$/\1 \2/p' obj/project.assets.json | LC_ALL=C sort -u | paste -sd ,)
+  [[ $natives == "$1" ]] || fail "the package for GPUs brings '$natives' for the runtime identifier '${2:-}'; expected was '$1'"
 }
-[[ $(gpu_backends linux-x64) == "TorchSharp-cuda-linux 0.107.0" ]] || fail "for linux-x64 the package for GPUs brings '$(gpu_backends linux-x64)'"
-[[ $(gpu_backends win-x64) == "TorchSharp-cuda-windows 0.107.0" ]] || fail "for win-x64 the package for GPUs brings '$(gpu_backends win-x64)'"
-[[ $(gpu_backends) == "" ]] || fail "without a runtime identifier the package for GPUs brings '$(gpu_backends)'"
-rm -rf obj bin
-log=$(dotnet build Gpu.csproj -c Release)
+gpu_build "TorchSharp-cuda-linux 0.107.0" linux-x64
+! grep -qF MLGEN0002 <<< "$log" || fail "for linux-x64 the package for GPUs gives a warning: $log"
+gpu_build "TorchSharp-cuda-windows 0.107.0" win-x64
+gpu_build ""
 grep -qF "MLGEN0002: Microsoft.ML.Generative.Gpu brings CUDA for the runtime identifiers linux-x64 and win-x64" <<< "$log" \
   || fail "without a runtime identifier the package for GPUs gives no warning: $log"
-log=$(dotnet build Gpu.csproj -c Release -r linux-x64 --self-contained false)
-! grep -qF MLGEN0002 <<< "$log" || fail "for linux-x64 the package for GPUs gives a warning: $log"
 
 # --- the templates ---
 
-dotnet pack "$repository/src/Microsoft.ML.Generative.Templates" -c Release -o "$work/feed" --version-suffix "$suffix"
+pack Microsoft.ML.Generative.Templates
 mkdir "$work/templates"
 cd "$work/templates"
 local_feed 'Microsoft.ML.Generative*'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures the capstone on a quiet machine: from the command to the page, from there to each room, and each room's first result.
 # Prints a table for samples/Module10.Capstone/README.md. Usage: eng/measure-capstone.sh [--quick]
+# Where CAPSTONE_MODELS names a folder, the models are kept there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +9,7 @@ port=5098
 url=http://127.0.0.1:$port
 work=$(mktemp -d)
 begun=$(date +%s.%N)
-dotnet run -c Release --project samples/Module10.Capstone -- --models "$work/models" --urls "$url" "$@" > "$work/log" 2>&1 &
+dotnet run -c Release --project samples/Module10.Capstone -- --models "${CAPSTONE_MODELS:-$work/models}" --urls "$url" "$@" > "$work/log" 2>&1 &
 run=$!
 trap 'kill $run 2> /dev/null; wait $run 2> /dev/null; rm -rf "$work"' EXIT
 
@@ -53,6 +54,15 @@ first "Chat: an answer with the adapter" /api/chat/reply \
   '{"adapter": "mine", "temperature": 0, "messages": [{"role": "user", "content": "What is my dog called?"}]}'
 grep -A1 '^event: text' "$work/answer" | grep -oE '"text":"[^"]*"' | cut -d'"' -f4 | tr -d '\n' >&2
 echo >&2
+melody='[{"pitch": 67, "quarters": 1}, {"pitch": 71, "quarters": 1}, {"pitch": 74, "quarters": 2}, {"pitch": 69, "quarters": 2},
+  {"pitch": 67, "quarters": 2}]'
+first "Music: eight bars in four voices" /api/music/compose '{"bars": 8, "hasFourVoices": true}'
+piece=$(grep -A1 '^event: piece' "$work/answer" | grep -oE '"number":[0-9]+' | cut -d: -f2)
+start=$(date +%s.%N)
+curl -sf -b "$work/cookies" "$url/api/music/pieces/$piece/wav" > "$work/piece.wav"
+row "Music: its sound" "$(since "$start")"
+first "Music: a melody of two bars, harmonized" /api/music/harmonize "{\"notes\": $melody}"
+first "Music: a melody continued to eight bars" /api/music/continue "{\"bars\": 8, \"notes\": $melody}"
 start=$(date +%s.%N)
 head -c 100000 docs/training.md > "$work/text"
 curl -sf -N -b "$work/cookies" -c "$work/cookies" -H "Content-Type: text/plain" --data-binary @"$work/text" "$url/api/writer/learn" > "$work/answer"

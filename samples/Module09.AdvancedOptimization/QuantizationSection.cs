@@ -26,7 +26,7 @@ internal static class QuantizationSection
     private const string Beginning = "KING";
 
     private static readonly WeightFormat[] _formats =
-        [WeightFormat.Float32, WeightFormat.Int8, WeightFormat.Q8_0, WeightFormat.Q4_0, WeightFormat.Nf4];
+        [WeightFormat.Float32, WeightFormat.BFloat16, WeightFormat.Int8, WeightFormat.Q8_0, WeightFormat.Q4_0, WeightFormat.Nf4];
 
     public static IReadOnlyList<Row> Run(Lesson lesson)
     {

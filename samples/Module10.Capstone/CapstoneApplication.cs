@@ -10,6 +10,7 @@ using Module10.Jobs;
 using Module10.Models;
 using Module10.Rooms.Art;
 using Module10.Rooms.Chat;
+using Module10.Rooms.Music;
 using Module10.Rooms.Writer;
 using Module10.Sessions;
 
@@ -37,6 +38,8 @@ internal static class CapstoneApplication
         services.AddSingleton<SessionStore>();
         services.AddRoomModel<ArtModel>("art");
         services.AddRoomModel<ChatModel>("chat");
+        services.AddRoomModel<MelodyModel>("music");
+        services.AddRoomModel<HarmonyModel>();
         services.AddRoomModel<WriterModel>("writer");
         services.AddHostedService<ModelTrainer>();
 
@@ -53,17 +56,24 @@ internal static class CapstoneApplication
         application.MapStatus();
         application.MapArt();
         application.MapChat();
+        application.MapMusic();
         application.MapWriter();
         application.MapOpenAI();
         return application;
+    }
+
+    private static void AddRoomModel<T>(this IServiceCollection services)
+        where T : RoomModel
+    {
+        services.AddSingleton<T>();
+        services.AddSingleton<RoomModel>(provider => provider.GetRequiredService<T>());
     }
 
     // For the rooms, and under its name for OpenAI's clients, who are told to wait until it is trained.
     private static void AddRoomModel<T>(this IServiceCollection services, string name)
         where T : RoomModel
     {
-        services.AddSingleton<T>();
-        services.AddSingleton<RoomModel>(provider => provider.GetRequiredService<T>());
+        services.AddRoomModel<T>();
         services.AddGenerativeModel(name, provider => provider.GetRequiredService<T>().Ready.GetAwaiter().GetResult());
     }
 }

@@ -6,15 +6,25 @@ using Module10.Tests.Browsing;
 
 namespace Module10.Tests;
 
-/// <summary>The application on a free port, with models that were hardly trained.</summary>
+/// <summary>
+/// The application on a free port, with models that were hardly trained, or those of the folder that the environment variable
+/// CAPSTONE_MODELS names.
+/// </summary>
 public sealed class CapstoneServer : IAsyncLifetime, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private WebApplication? _application;
 
+    public CapstoneServer()
+    {
+        Options = new CapstoneOptions { ModelFolder = _folder.Path, TrainingShare = 0.004, Urls = "http://127.0.0.1:0" };
+        if (Environment.GetEnvironmentVariable("CAPSTONE_MODELS") is { Length: > 0 } models)
+            Options = Options with { ModelFolder = models, TrainingShare = 1 };
+    }
+
     public Uri Address { get; private set; } = new("http://localhost");
 
-    internal CapstoneOptions Options => new() { ModelFolder = _folder.Path, TrainingShare = 0.004, Urls = "http://127.0.0.1:0" };
+    internal CapstoneOptions Options { get; }
 
     /// <summary>The browser, which is started for the first test that needs one.</summary>
     internal Lazy<Task<ChromiumProcess>> Chromium { get; } = new(ChromiumProcess.StartAsync);

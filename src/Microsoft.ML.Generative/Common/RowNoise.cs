@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Runtime.Kernels;
 
 namespace Microsoft.ML.Generative.Common;
 
@@ -23,10 +24,28 @@ internal static class RowNoise
     /// </summary>
     /// <param name="rows">The contents, one after the other.</param>
     /// <param name="keys">The keys, which the hashes replace.</param>
-    public static void Hash(ReadOnlySpan<byte> rows, Span<ulong> keys)
+    public static unsafe void Hash(ReadOnlySpan<byte> rows, Span<ulong> keys)
     {
         if (keys.Length == 0)
             return;
+        fixed (byte* content = rows)
+        fixed (ulong* key = keys)
+        {
+            var work = new HashWork { Content = content, Keys = key, Size = rows.Length / keys.Length };
+            ThreadTeam.Run(keys.Length, work.Size, &work, &Hash);
+        }
+    }
+
+    // Here the elements are rows.
+    private static unsafe void Hash(void* state, long start, long end)
+    {
+        HashWork work = *(HashWork*)state;
+        long first = start * work.Size, length = (end - start) * work.Size;
+        HashRows(new ReadOnlySpan<byte>(work.Content + first, (int)length), new Span<ulong>(work.Keys + start, (int)(end - start)));
+    }
+
+    private static void HashRows(ReadOnlySpan<byte> rows, Span<ulong> keys)
+    {
         int size = rows.Length / keys.Length, row = 0;
         for (; size % sizeof(ulong) == 0 && row + 4 <= keys.Length; row += 4)
         {
@@ -86,5 +105,12 @@ internal static class RowNoise
             if (i < values.Length && Math.Abs(radius * sin) <= bound)
                 values[i++] = (float)(radius * sin);
         }
+    }
+
+    private unsafe struct HashWork
+    {
+        public byte* Content;
+        public ulong* Keys;
+        public int Size;
     }
 }

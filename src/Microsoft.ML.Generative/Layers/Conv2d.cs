@@ -38,6 +38,8 @@ internal sealed class Conv2d : WeightedLayer
             return TiledConvolution.Apply(x, weight, bias);
         if (_halvesSize && training && StridedConvolution.CanUse(x, weight, isTransposed: false))
             return StridedConvolution.Apply(x, weight, bias, isTransposed: false);
+        if ((_keepsSize || _halvesSize) && FewChannelConvolution.CanUse(x, weight, isTransposed: false))
+            return FewChannelConvolution.Apply(x, weight, bias, isTransposed: false);
         return _isPointwise ? Pointwise(x, weight, bias) : F.conv2d(x, weight, bias, _strides, _padding);
     }
 

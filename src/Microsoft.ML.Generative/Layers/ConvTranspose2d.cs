@@ -40,8 +40,10 @@ internal sealed class ConvTranspose2d : WeightedLayer
     private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias)
     {
         Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(kernel);
-        return _doublesSize && training && StridedConvolution.CanUse(x, weight, isTransposed: true)
-            ? StridedConvolution.Apply(x, weight, bias, isTransposed: true)
+        if (_doublesSize && training && StridedConvolution.CanUse(x, weight, isTransposed: true))
+            return StridedConvolution.Apply(x, weight, bias, isTransposed: true);
+        return _doublesSize && FewChannelConvolution.CanUse(x, weight, isTransposed: true)
+            ? FewChannelConvolution.Apply(x, weight, bias, isTransposed: true)
             : F.conv_transpose2d(x, weight, bias, _strides, _padding, _outputPadding);
     }
 }

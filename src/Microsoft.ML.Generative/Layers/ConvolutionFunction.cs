@@ -35,7 +35,7 @@ internal abstract class ConvolutionFunction<TFunction> : GradientFunction<TFunct
         (ConvolutionNeeds needs, int count) = ((ConvolutionNeeds, int))ctx.get_data(SettingsName);
         (Tensor? input, Tensor? weight, Tensor? bias) = is_grad_enabled()
             ? TFunction.DifferentiableGradients(needs, saved[0], saved[1], gradient)
-            : TFunction.Gradients(needs, saved[0], saved[1], gradient);
+            : TFunction.Gradients(needs, saved[0], saved[1], gradient.contiguous());
         return [.. new[] { input!, weight!, null!, bias! }.Take(count)];
     }
 }

@@ -35,8 +35,7 @@ internal sealed record DecoderShape(
     /// <summary>How the output layer is stored; <see langword="null"/>: as floats that are learned.</summary>
     public BlockFormat? HeadFormat => Formats?[^1][0] ?? TableFormat;
 
-    private BlockFormat? TableFormat =>
-        WeightFormats.TableFormat(Block.Format) == WeightFormat.Q8_0 ? BlockFormat.Q8_0 : null;
+    private BlockFormat? TableFormat => WeightFormats.TableFormat(Block.Format);
 
     /// <summary>The form of a block.</summary>
     public TransformerBlockShape BlockAt(int index)

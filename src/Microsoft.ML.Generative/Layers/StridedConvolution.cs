@@ -54,15 +54,12 @@ internal static class StridedConvolution
     public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) =>
         Convolution.Apply(input, weight, bias, isTransposed);
 
-    /// <summary>The same by libtorch's operations.</summary>
-    /// <inheritdoc cref="Apply" path="/param"/>
-    public static Tensor ByOperations(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) => isTransposed
-        ? F.conv_transpose2d(input, weight, bias, _strides, _padding)
-        : F.conv2d(input, weight, bias, _strides, _padding);
+    private static Tensor ByOperations(Tensor input, Tensor weight, bool isTransposed) => isTransposed
+        ? F.conv_transpose2d(input, weight, null, _strides, _padding)
+        : F.conv2d(input, weight, null, _strides, _padding);
 
     private static unsafe Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isTransposed)
     {
-        using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
         WinogradShape shape = Shape(input, weight, isTransposed);
         float* from = Start(input), weights = Start(weight), biases = bias is null ? null : Start(bias);
@@ -100,35 +97,17 @@ internal static class StridedConvolution
     // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
     private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
 
-    // The variant is the transpose.
-    private sealed class Convolution : ConvolutionFunction<Convolution>, IConvolution
+    private sealed class Convolution : TransposableConvolution<Convolution>, ITransposableConvolution
     {
         public override string Name => nameof(StridedConvolution);
 
-        public static Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isVariant) =>
-            StridedConvolution.Forward(input, weight, bias, isVariant);
+        public static Tensor Convolve(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) =>
+            Forward(input, weight, bias, isTransposed);
 
-        public static (Tensor? Input, Tensor? Weight, Tensor? Bias) Gradients(
-            ConvolutionNeeds needs, Tensor input, Tensor weight, Tensor gradient) => (
-            needs.Input ? Forward(gradient, weight, null, !needs.IsVariant) : null,
-            needs.Weight ? WeightGradient(input, weight, gradient, needs.IsVariant) : null,
-            BiasGradient(needs, gradient));
+        public static Tensor WeightGradient(Tensor input, Tensor weight, Tensor gradient, bool isTransposed) =>
+            StridedConvolution.WeightGradient(input, weight, gradient, isTransposed);
 
-        public static (Tensor? Input, Tensor? Weight, Tensor? Bias) DifferentiableGradients(
-            ConvolutionNeeds needs, Tensor input, Tensor weight, Tensor gradient)
-        {
-            Tensor? inputs = needs.Input ? ByOperations(gradient, weight, null, !needs.IsVariant) : null;
-            Tensor? weights = null;
-            if (needs.Weight)
-            {
-                Tensor output = ByOperations(input, weight, null, needs.IsVariant);
-                weights = autograd.grad([output], [weight], [gradient], retain_graph: true, create_graph: true)[0];
-            }
-
-            return (inputs, weights, BiasGradient(needs, gradient));
-        }
-
-        private static Tensor? BiasGradient(ConvolutionNeeds needs, Tensor gradient) =>
-            needs.Bias ? gradient.sum([0L, 2, 3]) : null;
+        public static Tensor ByOperations(Tensor input, Tensor weight, bool isTransposed) =>
+            StridedConvolution.ByOperations(input, weight, isTransposed);
     }
 }

@@ -11,7 +11,8 @@ namespace Microsoft.ML.Generative.Music;
 /// <remarks>
 /// <para>
 /// The model is trained with the <see cref="MusicTokens.Tokenizer"/> of <see cref="MusicTokens.Voices"/>, which is saved with it, and with
-/// a high <see cref="MaskedLanguageModelOptions.MaskProbability"/>, such as 0.5. All methods may be called from several threads.
+/// <see cref="MaskingKind.OrderAgnostic"/> as its <see cref="MaskedLanguageModelOptions.Masking"/>. All methods may be called from
+/// several threads.
 /// </para>
 /// <para>
 /// Blocked Gibbs sampling with annealed masking: Yao et al. 2014; for counterpoint: Huang, Cooijmans, Roberts, Courville, Eck,

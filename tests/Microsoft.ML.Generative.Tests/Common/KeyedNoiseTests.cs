@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Tests;
 
+[Collection(GlobalTorchState.Name)]
 public sealed class KeyedNoiseTests
 {
     [Fact]
@@ -20,6 +21,21 @@ public sealed class KeyedNoiseTests
         Tensor many = new KeyedNoise(SeedSequence.DeriveMany(1, 0, 500), [1, 3, 4], CPU).Next();
         Assert.Equal(0, many.mean().ToDouble(), 0.05);
         Assert.Equal(1, many.std().ToDouble(), 0.05);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0.5)]
+    public void Noise_does_not_depend_on_the_number_of_threads(double? bound)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        float[] Sample(int threads)
+        {
+            using IDisposable limited = TorchThreads.Scope(threads);
+            return TensorMemory.ToArray<float>(new KeyedNoise(SeedSequence.DeriveMany(3, 0, 401), [7], CPU) { Bound = bound }.Next());
+        }
+
+        Assert.Equal(Sample(1), Sample(2));
     }
 
     [Fact]

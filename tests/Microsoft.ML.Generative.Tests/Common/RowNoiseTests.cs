@@ -10,6 +10,7 @@ public sealed class RowNoiseTests
     [InlineData(4, 784)]
     [InlineData(11, 24)]
     [InlineData(9, 13)]
+    [InlineData(301, 784)]
     public void Rows_have_the_same_hashes_together_as_alone(int rows, int size)
     {
         byte[] contents = new byte[rows * size];

@@ -17,7 +17,7 @@ public sealed class QuantizedWeightTests : IDisposable
 
     public QuantizedWeightTests() => manual_seed(7).Dispose();
 
-    public static TheoryData<string> Kinds => ["int8", "nf4", "Q8_0", "Q4_0"];
+    public static TheoryData<string> Kinds => ["bfloat16", "int8", "nf4", "Q8_0", "Q4_0"];
 
     public void Dispose() => _scope.Dispose();
 
@@ -169,6 +169,7 @@ public sealed class QuantizedWeightTests : IDisposable
     }
 
     [Theory]
+    [InlineData("bfloat16", 300 * 200 * 2)]
     [InlineData("int8", 300 * 200 + 300 * 4)]
     [InlineData("nf4", 300 * 200 / 2 + 938 + 4 * 4 + 4)]
     [InlineData("Q8_0", 304 * 7 * 34)]
@@ -218,6 +219,33 @@ public sealed class QuantizedWeightTests : IDisposable
         Assert.True(other.Dense().equal(weight.Dense()).all().item<bool>());
         Tensor some = tensor(new long[] { outputs - 1, 0, outputs / 2 });
         Assert.True(weight.Rows(some).equal(weight.Dense().index_select(0, some)).all().item<bool>());
+    }
+
+    // Eight bits of precision: between 1 and 2, numbers are 1/128 apart, and halfway the even one is taken.
+    [Fact]
+    public void The_nearest_number_of_bfloat16_is_stored_as_in_files()
+    {
+        float[] values =
+            [1, 1 + 1f / 256, 1 + 3f / 256, 1 + 1f / 255, -3.1415927f, 1e-40f, -0f, float.MaxValue, float.NegativeInfinity];
+        ushort[] expected = [0x3F80, 0x3F80, 0x3F82, 0x3F81, 0xC049, 0x0001, 0x8000, 0x7F80, 0xFF80];
+        QuantizedWeight weight = Quantize("bfloat16", tensor(values).unsqueeze(0));
+        Assert.Equal(expected, TensorMemory.ToArray<ushort>(weight.Tensors[0]));
+        byte[] bytes = new byte[2 * values.Length];
+        BlockFormat.BF16.Quantize(values, bytes);
+        Assert.Equal(expected, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(bytes).ToArray());
+
+        float[] back = new float[values.Length];
+        BlockFormat.BF16.Dequantize(bytes, back);
+        Assert.Equal(back, TensorMemory.ToArray<float>(weight.Dense()));
+        Assert.Equal((1.015625f, -3.140625f, float.PositiveInfinity), (back[2], back[4], back[7]));
+        BlockFormat.BF16.Quantize([float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001)], bytes);
+        BlockFormat.BF16.Dequantize(bytes.AsSpan(0, 4), back.AsSpan(0, 2));
+        Assert.True(float.IsNaN(back[0]) && float.IsNaN(back[1]));
+
+        var rows = (IBlockRows)weight;
+        rows.TakeRows((_, row) => (row[8], row[9]) = (0x80, 0x3F));
+        rows.GiveRows(0, 1, (_, row) => Assert.Equal(0x803F, row[8] << 8 | row[9]));
+        Assert.Equal(1f, weight.Rows(tensor(new long[] { 0 }))[0, 4].item<float>());
     }
 
     [Fact]

@@ -22,6 +22,7 @@ public class TiledConvolutionTests
     [InlineData(1, 17, 16, 7, 131)]
     [InlineData(5, 64, 20, 7, 7)]
     [InlineData(0, 16, 16, 8, 8)]
+    [InlineData(16, 16, 16, 32, 30)]
     public void Values_and_gradients_are_those_of_the_convolution(int batch, int inputs, int outputs, int height, int width)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -62,11 +63,14 @@ public class TiledConvolutionTests
             return (y.detach(), [.. autograd.grad([y.square().sum()], [x, layer.Weight.Dense(), layer.Bias!])]);
         }
 
-        (Tensor Values, Tensor[] Gradients) one = Run(1), two = Run(2);
+        // Five threads are more than the weights' gradient has parts.
+        (Tensor Values, Tensor[] Gradients) one = Run(1), two = Run(2), five = Run(5);
         ConvolutionChecks.AssertEqual(one.Values, two.Values);
+        ConvolutionChecks.AssertEqual(one.Values, five.Values);
         if (!Avx512F.IsSupported)
             return;
         Assert.All(one.Gradients.Zip(two.Gradients), pair => ConvolutionChecks.AssertEqual(pair.First, pair.Second));
+        Assert.All(one.Gradients.Zip(five.Gradients), pair => ConvolutionChecks.AssertEqual(pair.First, pair.Second));
         using IDisposable noGradient = no_grad();
         ConvolutionChecks.AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
     }

@@ -222,7 +222,7 @@ public sealed class MusicComposerTests
                     IsPreNorm = true,
                 },
                 MaxTokens = 4 * chords + 1,
-                MaskProbability = 0.5,
+                Masking = MaskingKind.OrderAgnostic,
                 MaxSteps = steps,
                 LearningRate = learningRate,
                 Seed = 1,

@@ -5,7 +5,7 @@ namespace Module10.Tests.Browsing;
 [Collection(CapstoneCollection.Name)]
 public class AccessibilityTests(CapstoneServer server)
 {
-    private static readonly string[] _rooms = ["art", "chat", "writer"];
+    private static readonly string[] _rooms = ["art", "chat", "music", "writer"];
 
     [AxeFact]
     public async Task No_room_has_a_violation_in_light_or_dark_on_desktop_or_phone()

@@ -38,7 +38,6 @@ public class ArtRoomTests(CapstoneServer server)
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Walk", Exact = true }).ClickAsync();
         await browser.WaitForTextAsync("#walk-status", "16 images.");
-        await browser.ScreenshotAsync("art-desktop-light");
         await browser.CheckAsync();
     }
 
@@ -53,7 +52,6 @@ public class ArtRoomTests(CapstoneServer server)
         await browser.Page.ReloadAsync();
         await browser.WaitForTextAsync("#art-status", "2 images of green, heart, seed 7.");
         Assert.Equal(first, await browser.Page.Locator("#art-images img").First.GetAttributeAsync("src"));
-        await browser.ScreenshotAsync("art-phone-dark");
         await browser.CheckAsync();
     }
 

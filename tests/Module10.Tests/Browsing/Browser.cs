@@ -58,18 +58,6 @@ internal sealed class Browser : IAsyncDisposable
     public async Task WaitForTextAsync(string selector, string text) =>
         await Page.Locator(selector, new() { HasTextString = text }).First.WaitForAsync();
 
-    /// <summary>Keeps an image of the whole page where the environment variable CAPSTONE_SCREENSHOTS names a folder.</summary>
-    public async Task ScreenshotAsync(string name)
-    {
-        byte[] image = await Page.ScreenshotAsync(new() { FullPage = true });
-        Assert.NotEmpty(image);
-        if (Environment.GetEnvironmentVariable("CAPSTONE_SCREENSHOTS") is { Length: > 0 } folder)
-        {
-            Directory.CreateDirectory(folder);
-            await File.WriteAllBytesAsync(Path.Combine(folder, $"{name}.png"), image);
-        }
-    }
-
     /// <summary>Checks that the page is no wider than the screen, and that nothing went wrong.</summary>
     public async Task CheckAsync()
     {

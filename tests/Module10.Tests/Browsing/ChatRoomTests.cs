@@ -22,7 +22,6 @@ public class ChatRoomTests(CapstoneServer server)
         await page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
         await browser.WaitForTextAsync("#chat-status", "tokens in");
         Assert.Equal(2, await page.Locator("#chat-log li").CountAsync());
-        await browser.ScreenshotAsync("chat-phone-light");
         await page.GetByRole(AriaRole.Button, new() { Name = "New conversation" }).ClickAsync();
         Assert.Equal(0, await page.Locator("#chat-log li").CountAsync());
         await browser.CheckAsync();
@@ -46,7 +45,6 @@ public class ChatRoomTests(CapstoneServer server)
         await page.GetByLabel("Your message").FillAsync("Who am I?");
         await page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
         await browser.WaitForTextAsync("#chat-status", "tokens in");
-        await browser.ScreenshotAsync("chat-desktop-dark");
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove the adapter" }).ClickAsync();
         await page.Locator("#teach-remove").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         await page.GetByLabel("Examples, one a line").FillAsync("no bar");

@@ -31,7 +31,6 @@ public class WriterRoomTests(CapstoneServer server)
         await page.GetByRole(AriaRole.Button, new() { Name = "Write" }).ClickAsync();
         await Assertions.Expect(page.Locator("#continue-result")).ToHaveTextAsync(new Regex("Article.{3,}", RegexOptions.Singleline));
         await page.Locator("#continue-stop").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
-        await browser.ScreenshotAsync("writer-desktop-dark");
         await browser.CheckAsync();
 
         async Task<double> NumberAsync(string selector) =>
@@ -50,7 +49,6 @@ public class WriterRoomTests(CapstoneServer server)
             Buffer = [0xFF, 0xD8, 0xFF],
         });
         await browser.WaitForTextAsync("#learn-error", "not text in UTF-8");
-        await browser.ScreenshotAsync("writer-phone-light");
         await browser.CheckAsync();
     }
 }

@@ -2,9 +2,10 @@ import { byId } from './dom.js';
 import { watchStatus } from './status.js';
 import { startArt } from './rooms/art.js';
 import { startChat } from './rooms/chat.js';
+import { startMusic } from './rooms/music.js';
 import { startWriter } from './rooms/writer.js';
 
-const rooms = { art: startArt, chat: startChat, writer: startWriter };
+const rooms = { art: startArt, chat: startChat, music: startMusic, writer: startWriter };
 const started = new Set();
 
 function open() {

@@ -18,14 +18,16 @@ function timeLeft(seconds) {
 
 function show(box, status) {
   const percent = status.totalSteps ? Math.floor(100 * status.step / status.totalSteps) : 0;
-  const text = {
+  const message = {
     waiting: 'This room opens when its model is trained. Others are trained before.',
     loading: 'The model is being loaded.',
     training: `The model is being trained: ${percent} %, ${timeLeft(status.secondsLeft)}.`,
     failed: `This room has no model: ${status.error}`,
   }[status.state];
-  box.hidden = !text;
-  if (!text) return;
+  box.hidden = !message;
+  if (!message) return;
+  // A room may have several models.
+  const text = box.dataset.title ? `${box.dataset.title}: ${message}` : message;
   if (!box.firstChild) box.append(element('p'), element('progress', { max: 1, 'aria-label': 'Training' }), element('div', { class: 'curve-box' }));
   const [line, bar, curve] = box.children;
   if (line.textContent !== text) line.textContent = text;

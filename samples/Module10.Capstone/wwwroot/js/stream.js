@@ -1,5 +1,5 @@
 /** Reads the error of an answer. */
-async function errorOf(response) {
+export async function errorOf(response) {
   try {
     return (await response.json()).error;
   } catch {

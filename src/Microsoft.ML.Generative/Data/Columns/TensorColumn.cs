@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using Microsoft.ML.Transforms.Image;
 using TorchSharp;
 
@@ -50,9 +51,11 @@ internal sealed class TensorColumn
     /// </summary>
     public torch.Tensor ToNetworkInput(torch.Tensor rows, torch.Device device)
     {
+        bool isOnCpu = device.type == DeviceType.CPU;
         // Bytes cross to the device first: they are a quarter of the size.
-        torch.Tensor moved = device.type == DeviceType.CPU ? rows : rows.OnDevice(device);
-        torch.Tensor values = Type == torch.ScalarType.Byte ? moved.to(torch.ScalarType.Float32).div_(_levels.Value) : moved;
+        torch.Tensor values = isOnCpu ? rows : rows.OnDevice(device);
+        if (Type == torch.ScalarType.Byte)
+            values = isOnCpu ? ByteScaling.ToUnit(rows) : values.to(torch.ScalarType.Float32).div_(_levels.Value);
         return RowShape.Length == 1 ? values : values.view([rows.size(0), .. RowShape]);
     }
 

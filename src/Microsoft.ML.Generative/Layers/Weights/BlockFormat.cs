@@ -102,5 +102,16 @@ internal abstract class BlockFormat(string name, int blockSize, int blockBytes)
             for (int i = 0; i < values.Length; i++)
                 values[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
         }
+
+        // To the nearest, of two that are as near to the even one; a NaN stays one.
+        public override void Quantize(ReadOnlySpan<float> values, Span<byte> blocks)
+        {
+            Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(blocks);
+            for (int i = 0; i < values.Length; i++)
+            {
+                uint bits = BitConverter.SingleToUInt32Bits(values[i]), high = bits >> 16;
+                halves[i] = (ushort)(float.IsNaN(values[i]) ? high | 0x40 : (bits + 0x7FFF + (high & 1)) >> 16);
+            }
+        }
     }
 }

@@ -36,28 +36,9 @@ internal sealed unsafe class BlockWeight : QuantizedWeight, IBlockRows
 
     public override void Take(Tensor dense) => throw new NotSupportedException($"{Kind} can be read, not written.");
 
-    public void TakeRows(ReadBlocks read)
-    {
-        using IDisposable noGradient = no_grad();
-        using DisposeScope scope = NewDisposeScope();
-        Tensor blocks = _blocks.cpu();
-        byte* all = TensorMemory.Start(blocks);
-        int rowBytes = checked((int)_blocks.size(1));
-        for (long output = 0; output < Shape[0]; output++)
-            read(output, new Span<byte>(all + output * rowBytes, rowBytes));
-        if (_blocks.device_type != DeviceType.CPU)
-            _blocks.copy_(blocks);
-    }
+    public void TakeRows(ReadBlocks read) => RowBytes.Take(_blocks, read);
 
-    public void GiveRows(long start, long count, WriteBlocks write)
-    {
-        using Tensor blocks = _blocks.cpu();
-        byte* all = TensorMemory.Start(blocks);
-        int rowBytes = checked((int)_blocks.size(1));
-        for (long output = start; output < start + count; output++)
-            write(output, new ReadOnlySpan<byte>(all + output * rowBytes, rowBytes));
-        GC.KeepAlive(blocks);
-    }
+    public void GiveRows(long start, long count, WriteBlocks write) => RowBytes.Give(_blocks, start, count, write);
 
     public override void Write(Tensor floats) => Write(_blocks, floats);
 

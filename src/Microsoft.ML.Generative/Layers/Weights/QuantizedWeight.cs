@@ -18,6 +18,7 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
     /// <param name="format">Another format than floats.</param>
     public static QuantizedWeight Create(long[] shape, WeightFormat format) => format switch
     {
+        WeightFormat.BFloat16 => new BFloat16Weight(shape),
         WeightFormat.Int8 => new Int8Weight(shape),
         WeightFormat.Nf4 => new Nf4Weight(shape),
         WeightFormat.Q8_0 => new PackedBlockWeight(shape, isFourBits: false),
@@ -30,7 +31,8 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
     /// <param name="format">The format.</param>
     /// <param name="name">The name of its tensor in the layer.</param>
     public static Weight Create(long[] shape, BlockFormat format, string name = DenseWeight.Name) =>
-        format.BlockSize == 1 ? new DenseWeight(Frozen(ModuleTensors.Empty(shape)), name)
+        format == BlockFormat.BF16 ? new BFloat16Weight(shape, name)
+        : format.BlockSize == 1 ? new DenseWeight(Frozen(ModuleTensors.Empty(shape)), name)
         : format == BlockFormat.Q8_0 || format == BlockFormat.Q4_0 ? new PackedBlockWeight(shape, format == BlockFormat.Q4_0, name)
         : new BlockWeight(shape, format, name);
 

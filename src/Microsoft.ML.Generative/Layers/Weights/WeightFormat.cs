@@ -31,4 +31,10 @@ public enum WeightFormat
     /// Several formats, as a file of llama.cpp had them: such a model can be loaded and saved, and quantized into the others.
     /// </summary>
     Mixed,
+
+    /// <summary>
+    /// 16-bit floats with the exponents of 32-bit ones (bfloat16): half of the bytes. The token embedding and the output layer have them
+    /// too.
+    /// </summary>
+    BFloat16,
 }

@@ -19,24 +19,30 @@ internal sealed record WeightFormats(WeightFormat Common, BlockFormat[][]? Each 
     public WeightFormats For(int layers, bool tiesEmbeddings) =>
         Each is null || !tiesEmbeddings ? this : this with { Each = Each[..(1 + layers * WeightsOfBlock)] };
 
-    /// <summary>How the token embedding and the output layer are stored where other weights have a format.</summary>
-    public static WeightFormat TableFormat(WeightFormat format) =>
-        format is WeightFormat.Q8_0 or WeightFormat.Q4_0 ? WeightFormat.Q8_0 : WeightFormat.Float32;
+    /// <summary>
+    /// How the token embedding and the output layer are stored where other weights have a format; <see langword="null"/>: as floats.
+    /// </summary>
+    public static BlockFormat? TableFormat(WeightFormat format) => format switch
+    {
+        WeightFormat.BFloat16 => BlockFormat.BF16,
+        WeightFormat.Q8_0 or WeightFormat.Q4_0 => BlockFormat.Q8_0,
+        _ => null,
+    };
 
     /// <summary>The formats of a decoder in which all weights that are alike have the same.</summary>
     /// <param name="format">Floats or a format of ggml.</param>
     /// <param name="count">The number of weights.</param>
     public static BlockFormat[] Uniform(WeightFormat format, int count)
     {
-        BlockFormat table = BlocksOf(TableFormat(format)), other = BlocksOf(format);
-        return [.. Enumerable.Range(0, count)
-            .Select(i => i == 0 || i > (count - 1) / WeightsOfBlock * WeightsOfBlock ? table : other)];
-
-        static BlockFormat BlocksOf(WeightFormat format) => format switch
+        BlockFormat table = TableFormat(format) ?? BlockFormat.F32;
+        BlockFormat other = format switch
         {
+            WeightFormat.BFloat16 => BlockFormat.BF16,
             WeightFormat.Q8_0 => BlockFormat.Q8_0,
             WeightFormat.Q4_0 => BlockFormat.Q4_0,
             _ => BlockFormat.F32,
         };
+        return [.. Enumerable.Range(0, count)
+            .Select(i => i == 0 || i > (count - 1) / WeightsOfBlock * WeightsOfBlock ? table : other)];
     }
 }

@@ -57,51 +57,45 @@ internal static unsafe class StridedWinogradConvolution
         int groups = isDoubling ? shape.InputGroups : shape.OutputGroups;
         nint kernels = isDoubling ? (nint)groups * shape.Outputs * Kernel * Lanes : 0;
         nint floats = windows * Points * point + groups * Lanes + kernels;
-        float* memory = (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
-        try
+        using KernelMemory.Block block = KernelMemory.Take(floats);
+        float* memory = block.Start;
+        var work = new Work
         {
-            var work = new Work
-            {
-                From = from,
-                Weights = w,
-                To = to,
-                Tiles = memory,
-                Biases = memory + windows * Points * point,
-                Kernels = memory + windows * Points * point + groups * Lanes,
-                Shape = shape,
-                Row = row,
-                Point = point,
-                Groups = groups,
-                SegmentsInPart = Math.Clamp(TilesInPart / shape.TilesInSegment, 1, segments),
-            };
-            int outputs = isDoubling ? shape.Inputs : shape.Outputs;
-            new Span<float>(work.Biases, groups * Lanes).Clear();
-            if (bias != null)
-                new Span<float>(bias, outputs).CopyTo(new Span<float>(work.Biases, outputs));
-            if (isDoubling)
-                ThreadTeam.Run(shape.Outputs, groups * Kernel * Lanes, &work, &TurnKernels);
-            // Products are computed of rows in eights.
-            for (int i = 0; i < windows * Points; i++)
-            {
-                int used = segments * shape.TilesInSegment;
-                new Span<float>(memory + i * point + (nint)used * row, (rows - used) * row).Clear();
-            }
-
-            for (work.First = 0; work.First < shape.Segments; work.First += segments)
-            {
-                work.Segments = Math.Min(segments, shape.Segments - work.First);
-                int size = shape.TilesInSegment * windows * Points * row;
-                ThreadTeam.Run(work.Segments, size, &work, isDoubling ? &TransformSmall : &TransformLarge);
-                int parts = (work.Segments + work.SegmentsInPart - 1) / work.SegmentsInPart;
-                work.Parts = parts;
-                ThreadTeam.Run(
-                    (groups + Together - 1) / Together * parts, work.SegmentsInPart * shape.TilesInSegment * Points * row, &work,
-                    isDoubling ? &ComputeLarge : &ComputeSmall);
-            }
+            From = from,
+            Weights = w,
+            To = to,
+            Tiles = memory,
+            Biases = memory + windows * Points * point,
+            Kernels = memory + windows * Points * point + groups * Lanes,
+            Shape = shape,
+            Row = row,
+            Point = point,
+            Groups = groups,
+            SegmentsInPart = Math.Clamp(TilesInPart / shape.TilesInSegment, 1, segments),
+        };
+        int outputs = isDoubling ? shape.Inputs : shape.Outputs;
+        new Span<float>(work.Biases, groups * Lanes).Clear();
+        if (bias != null)
+            new Span<float>(bias, outputs).CopyTo(new Span<float>(work.Biases, outputs));
+        if (isDoubling)
+            ThreadTeam.Run(shape.Outputs, groups * Kernel * Lanes, &work, &TurnKernels);
+        // Products are computed of rows in eights.
+        for (int i = 0; i < windows * Points; i++)
+        {
+            int used = segments * shape.TilesInSegment;
+            new Span<float>(memory + i * point + (nint)used * row, (rows - used) * row).Clear();
         }
-        finally
+
+        for (work.First = 0; work.First < shape.Segments; work.First += segments)
         {
-            NativeMemory.AlignedFree(memory);
+            work.Segments = Math.Min(segments, shape.Segments - work.First);
+            int size = shape.TilesInSegment * windows * Points * row;
+            ThreadTeam.Run(work.Segments, size, &work, isDoubling ? &TransformSmall : &TransformLarge);
+            int parts = (work.Segments + work.SegmentsInPart - 1) / work.SegmentsInPart;
+            work.Parts = parts;
+            ThreadTeam.Run(
+                (groups + Together - 1) / Together * parts, work.SegmentsInPart * shape.TilesInSegment * Points * row, &work,
+                isDoubling ? &ComputeLarge : &ComputeSmall);
         }
     }
 
@@ -273,8 +267,6 @@ internal static unsafe class StridedWinogradConvolution
 
     private static int Padded(int rows) => (rows + MatrixKernel.Rows - 1) / MatrixKernel.Rows * MatrixKernel.Rows;
 
-    private static float* Allocate(nint floats) => (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
-
     private struct Work
     {
         public float* From, Weights, To, Tiles, Biases;
@@ -297,6 +289,7 @@ internal static unsafe class StridedWinogradConvolution
     // What a thread needs for one part: filters [25, 2, inputs, 16], products [25, tiles, 2 · 16], and the pixels of the outputs.
     private readonly ref struct Scratch
     {
+        private readonly KernelMemory.Block _memory;
         private readonly float* _filters;
         private readonly float* _products;
         private readonly int _row;
@@ -306,7 +299,8 @@ internal static unsafe class StridedWinogradConvolution
             _row = row;
             FilterPoint = (nint)Together * row * Lanes + Lanes;
             ProductPoint = (nint)Padded(tiles) * Together * Lanes + Lanes;
-            _filters = Allocate(Points * (FilterPoint + ProductPoint) + (nint)(Points + pixels) * Lanes);
+            _memory = KernelMemory.Take(Points * (FilterPoint + ProductPoint) + (nint)(Points + pixels) * Lanes);
+            _filters = _memory.Start;
             _products = _filters + Points * FilterPoint;
             Between = _products + Points * ProductPoint;
             Pixels = Between + Points * Lanes;
@@ -339,6 +333,6 @@ internal static unsafe class StridedWinogradConvolution
             }
         }
 
-        public void Dispose() => NativeMemory.AlignedFree(_filters);
+        public void Dispose() => _memory.Dispose();
     }
 }

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
@@ -30,33 +28,26 @@ internal static unsafe class StridedWinogradWeightGradient
         // The tiles of 16 channels are beside each other, as they are added up.
         nint group = (nint)tiles * Lanes;
         nint largePoint = Phases * shape.InputGroups * group + Lanes, smallPoint = shape.OutputGroups * group + Lanes;
-        float* memory = (float*)NativeMemory.AlignedAlloc((nuint)(Points * (largePoint + smallPoint)) * sizeof(float), 64);
-        try
+        using KernelMemory.Block memory = KernelMemory.Take(Points * (largePoint + smallPoint));
+        var work = new Work
         {
-            var work = new Work
-            {
-                Large = large,
-                Small = small,
-                Weights = weights,
-                LargeTiles = memory,
-                SmallTiles = memory + Points * largePoint,
-                Shape = shape,
-                LargePoint = largePoint,
-                SmallPoint = smallPoint,
-                Group = group,
-            };
-            int pairs = (shape.OutputGroups + Together - 1) / Together;
-            for (work.First = 0; work.First < shape.Segments; work.First += segments)
-            {
-                int count = Math.Min(segments, shape.Segments - work.First);
-                ThreadTeam.Run(count, shape.TilesInSegment * Points * (largeRow + smallRow), &work, &Transform);
-                work.Tiles = count * shape.TilesInSegment;
-                ThreadTeam.Run(pairs * shape.InputGroups, work.Tiles * Phases * Points * Lanes, &work, &Add);
-            }
-        }
-        finally
+            Large = large,
+            Small = small,
+            Weights = weights,
+            LargeTiles = memory.Start,
+            SmallTiles = memory.Start + Points * largePoint,
+            Shape = shape,
+            LargePoint = largePoint,
+            SmallPoint = smallPoint,
+            Group = group,
+        };
+        int pairs = (shape.OutputGroups + Together - 1) / Together;
+        for (work.First = 0; work.First < shape.Segments; work.First += segments)
         {
-            NativeMemory.AlignedFree(memory);
+            int count = Math.Min(segments, shape.Segments - work.First);
+            ThreadTeam.Run(count, shape.TilesInSegment * Points * (largeRow + smallRow), &work, &Transform);
+            work.Tiles = count * shape.TilesInSegment;
+            ThreadTeam.Run(pairs * shape.InputGroups, work.Tiles * Phases * Points * Lanes, &work, &Add);
         }
     }
 
@@ -76,7 +67,8 @@ internal static unsafe class StridedWinogradWeightGradient
         Work work = *(Work*)state;
         WinogradShape shape = work.Shape;
         // [4, 25, 16, 2 · 16]
-        float* sums = (float*)NativeMemory.AlignedAlloc(Phases * Points * Sum * sizeof(float), 64);
+        using KernelMemory.Block memory = KernelMemory.Take(Phases * Points * Sum);
+        float* sums = memory.Start;
         float* kernel = stackalloc float[Kernel * Lanes], before = stackalloc float[Kernel * Lanes];
         float* between = stackalloc float[2 * StridedWinogradTransforms.Side * Lanes];
         for (int item = (int)start; item < end; item++)
@@ -122,8 +114,6 @@ internal static unsafe class StridedWinogradWeightGradient
                 }
             }
         }
-
-        NativeMemory.AlignedFree(sums);
     }
 
     private struct Work

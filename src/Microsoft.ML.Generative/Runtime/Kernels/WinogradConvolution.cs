@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Microsoft.ML.Generative.Runtime.Kernels;
@@ -15,7 +14,9 @@ internal static unsafe class WinogradConvolution
 
     // What a block's numbers, before and after the products, may take of a core's second-level cache.
     private const int BlockBytes = 1 << 20;
-    private const int FewestTiles = 24;
+
+    // With fewer, reading the filters of all points takes as long as the products.
+    private const int FewestTiles = 64;
     private const int MostTiles = 96;
 
     /// <summary>y = w ∗ x + b, or, with the weights flipped, the gradient of the input.</summary>
@@ -30,32 +31,29 @@ internal static unsafe class WinogradConvolution
         if (shape.Segments == 0)
             return;
         nint point = (nint)shape.OutputGroups * shape.Inputs * Lanes;
-        float* filters = (float*)NativeMemory.AlignedAlloc((nuint)(Points * point) * sizeof(float), 64);
-        try
-        {
-            var filtering = new FilterWork { Weights = w, Filters = filters, Shape = shape, IsWayBack = isWayBack, Point = point };
-            ThreadTeam.Run(shape.Inputs, Points * shape.OutputGroups * Lanes, &filtering, &TransformFilters);
+        using KernelMemory.Block memory = KernelMemory.Take(Points * point);
+        float* filters = memory.Start;
+        var filtering = new FilterWork { Weights = w, Filters = filters, Shape = shape, IsWayBack = isWayBack, Point = point };
+        ThreadTeam.Run(shape.Inputs, Points * shape.OutputGroups * Lanes, &filtering, &TransformFilters);
 
-            int tiles = Math.Clamp(BlockBytes / (Points * sizeof(float) * (shape.Inputs + shape.Outputs)), FewestTiles, MostTiles);
-            int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, shape.Segments);
-            var work = new Work
-            {
-                Input = x,
-                Filters = filters,
-                Bias = bias,
-                Output = y,
-                Shape = shape,
-                IsWayBack = isWayBack,
-                SegmentsInBlock = segments,
-                Point = point,
-            };
-            int blocks = (shape.Segments + segments - 1) / segments;
-            ThreadTeam.Run(blocks, segments * shape.TilesInSegment * Points * Lanes * shape.InputGroups, &work, &RunBlocks);
-        }
-        finally
+        int tiles = Math.Clamp(BlockBytes / (Points * sizeof(float) * (shape.Inputs + shape.Outputs)), FewestTiles, MostTiles);
+        int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, shape.Segments);
+        // As many blocks for each thread.
+        int threads = TorchThreads.Now, blocks = Quotient(Quotient(shape.Segments, segments), threads) * threads;
+        segments = Quotient(shape.Segments, blocks);
+        var work = new Work
         {
-            NativeMemory.AlignedFree(filters);
-        }
+            Input = x,
+            Filters = filters,
+            Bias = bias,
+            Output = y,
+            Shape = shape,
+            IsWayBack = isWayBack,
+            SegmentsInBlock = segments,
+            Point = point,
+        };
+        int size = segments * shape.TilesInSegment * Points * Lanes * shape.InputGroups;
+        ThreadTeam.Run(Quotient(shape.Segments, segments), size, &work, &RunBlocks);
     }
 
     // Here the elements are inputs: each sixteen of outputs has its [inputs, 16] numbers in a row.
@@ -99,7 +97,8 @@ internal static unsafe class WinogradConvolution
         // The additional sixteen spread the points over the cache's sets.
         nint inputPoint = (nint)most * inputRow + Lanes, outputPoint = (nint)most * outputRow + Lanes;
         nint floats = Points * (inputPoint + outputPoint) + outputRow;
-        float* before = (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
+        using KernelMemory.Block memory = KernelMemory.Take(floats);
+        float* before = memory.Start;
         float* after = before + Points * inputPoint, biases = after + Points * outputPoint;
         new Span<float>(biases, outputRow).Clear();
         if (work.Bias != null)
@@ -165,11 +164,12 @@ internal static unsafe class WinogradConvolution
                 products += (nint)segment.Tiles * outputRow;
             }
         }
-
-        NativeMemory.AlignedFree(before);
     }
 
-    private static int Padded(int rows) => (rows + MatrixKernel.Rows - 1) / MatrixKernel.Rows * MatrixKernel.Rows;
+    private static int Padded(int rows) => Quotient(rows, MatrixKernel.Rows) * MatrixKernel.Rows;
+
+    // Rounded up.
+    private static int Quotient(int count, int divisor) => (count + divisor - 1) / divisor;
 
     private struct FilterWork
     {

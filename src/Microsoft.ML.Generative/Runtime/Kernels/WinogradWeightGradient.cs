@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -5,7 +6,8 @@ namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
 /// The gradients of the weights and biases of <see cref="WinogradConvolution"/>: the products of inputs and gradients are added up before
-/// they become 3×3 kernels. Each sum is one thread's, and its order the tiles', whatever the number of threads.
+/// they become 3×3 kernels. Images are dealt to parts with sums of their own, so that a thread adds up what it has in its cache. Parts and
+/// the order of their tiles depend on the sizes alone, and so do the sums.
 /// </summary>
 internal static unsafe class WinogradWeightGradient
 {
@@ -15,9 +17,14 @@ internal static unsafe class WinogradWeightGradient
     // A tile's sum of all outputs is among its points: A has a row of ones.
     private const int PointOfSum = WinogradTransforms.Side + 1;
 
-    private const int BlockBytes = 3 << 20;
+    // What a block's tiles take of a core's second-level cache.
+    private const int BlockBytes = 1 << 20;
     private const int FewestTiles = 64;
     private const int MostTiles = 256;
+
+    // What the sums of all parts may take.
+    private const int SumBytes = 4 << 20;
+    private const int MostParts = 8;
 
     /// <param name="x">[batch, inputs, height, width].</param>
     /// <param name="gradient">The gradient of the output, [batch, outputs, height, width].</param>
@@ -30,43 +37,69 @@ internal static unsafe class WinogradWeightGradient
         int tiles = Math.Clamp(BlockBytes / (Points * sizeof(float) * (inputRow + outputRow)), FewestTiles, MostTiles);
         int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, Math.Max(1, shape.Segments));
         tiles = segments * shape.TilesInSegment;
-        nint inputPoint = (nint)tiles * inputRow + Lanes, outputPoint = (nint)tiles * outputRow + Lanes;
-        nint sumPoint = (nint)inputRow * outputRow;
-        nint floats = Points * (inputPoint + outputPoint + sumPoint) + outputRow;
-        float* memory = (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
-        try
+        int blocks = (shape.Segments + segments - 1) / segments;
+        nint sumPoint = (nint)inputRow * outputRow, sums = Points * sumPoint + outputRow;
+        // A power of two, which any usual number of threads divides evenly.
+        int parts = 1 << BitOperations.Log2((uint)Math.Clamp(Math.Min(SumBytes / (sums * sizeof(float)), blocks), 1, MostParts));
+        using KernelMemory.Block memory = KernelMemory.Take(parts * sums);
+        var work = new Work
         {
-            var work = new Work
-            {
-                Input = x,
-                Gradient = gradient,
-                Weights = weights,
-                Inputs = memory,
-                Gradients = memory + Points * inputPoint,
-                Sums = memory + Points * (inputPoint + outputPoint),
-                Biases = memory + Points * (inputPoint + outputPoint + sumPoint),
-                Shape = shape,
-                InputPoint = inputPoint,
-                OutputPoint = outputPoint,
-            };
-            NativeMemory.Clear(work.Sums, (nuint)(Points * sumPoint + outputRow) * sizeof(float));
-            for (work.First = 0; work.First < shape.Segments; work.First += segments)
-            {
-                int count = Math.Min(segments, shape.Segments - work.First);
-                ThreadTeam.Run(count, shape.TilesInSegment * Points * (inputRow + outputRow), &work, &Transform);
-                work.Tiles = 0;
-                for (int i = 0; i < count; i++)
-                    work.Tiles += shape[work.First + i].Tiles;
-                ThreadTeam.Run(Points, work.Tiles * (inputRow + outputRow), &work, &Add);
-            }
-
-            ThreadTeam.Run(shape.Inputs, Points * outputRow, &work, &Finish);
-            if (biases != null)
-                new Span<float>(work.Biases, shape.Outputs).CopyTo(new Span<float>(biases, shape.Outputs));
+            Input = x,
+            Gradient = gradient,
+            Weights = weights,
+            Sums = memory.Start,
+            Shape = shape,
+            InputPoint = (nint)tiles * inputRow + Lanes,
+            OutputPoint = (nint)tiles * outputRow + Lanes,
+            PartSums = sums,
+            Segments = segments,
+            Blocks = blocks,
+            Parts = parts,
+        };
+        if (TorchThreads.Now <= parts)
+            ThreadTeam.Run(parts, int.MaxValue, &work, &RunParts);
+        else
+            RunTogether(work);
+        ThreadTeam.Run(shape.Inputs, Points * outputRow * parts, &work, &Finish);
+        for (int output = 0; output < shape.Outputs && biases != null; output++)
+        {
+            biases[output] = 0;
+            for (int part = 0; part < parts; part++)
+                biases[output] += memory.Start[part * sums + Points * sumPoint + output];
         }
-        finally
+    }
+
+    // Here the elements are parts.
+    private static void RunParts(void* state, long start, long end)
+    {
+        Work work = *(Work*)state;
+        using KernelMemory.Block memory = KernelMemory.Take(work.BlockSize);
+        work.Use(memory.Start);
+        for (int part = (int)start; part < end; part++)
         {
-            NativeMemory.AlignedFree(memory);
+            work.Begin(part);
+            while (work.TakeBlock(out int count))
+            {
+                Transform(&work, 0, count);
+                Add(&work, 0, Points);
+            }
+        }
+    }
+
+    // All threads work on the same block.
+    private static void RunTogether(Work work)
+    {
+        int size = work.Shape.TilesInSegment * Lanes * (work.Shape.InputGroups + work.Shape.OutputGroups);
+        using KernelMemory.Block memory = KernelMemory.Take(work.BlockSize);
+        work.Use(memory.Start);
+        for (int part = 0; part < work.Parts; part++)
+        {
+            work.Begin(part);
+            while (work.TakeBlock(out int count))
+            {
+                ThreadTeam.Run(count, Points * size, &work, &Transform);
+                ThreadTeam.Run(Points, count * size, &work, &Add);
+            }
         }
     }
 
@@ -120,7 +153,7 @@ internal static unsafe class WinogradWeightGradient
             MatrixKernel.Multiply(
                 ((nint)(work.Inputs + point * work.InputPoint), 1, inputRow),
                 ((nint)gradients, outputRow, Lanes),
-                ((nint)(work.Sums + (nint)point * inputRow * outputRow), outputRow),
+                ((nint)(work.Products + (nint)point * inputRow * outputRow), outputRow),
                 inputRow, work.Tiles, shape.OutputGroups, adds: true);
             if (point != PointOfSum)
                 continue;
@@ -146,6 +179,7 @@ internal static unsafe class WinogradWeightGradient
             for (int group = 0; group < shape.OutputGroups; group++)
             {
                 float* from = work.Sums + (nint)input * outputRow + group * Lanes;
+                AddParts(work, from, (nint)inputRow * outputRow);
                 WinogradTransforms.FilterGradient(from, (nint)inputRow * outputRow, between, kernel);
                 int outputs = Math.Min(Lanes, shape.Outputs - group * Lanes);
                 for (int output = 0; output < outputs; output++)
@@ -158,11 +192,63 @@ internal static unsafe class WinogradWeightGradient
         }
     }
 
+    // Of all parts, in the place of the first.
+    private static void AddParts(in Work work, float* sums, nint point)
+    {
+        if (work.Parts == 1)
+            return;
+        for (int i = 0; i < Points; i++)
+        {
+            float* first = sums + i * point;
+            Vector512<float> sum = Vector512.Load(first);
+            for (int part = 1; part < work.Parts; part++)
+                sum += Vector512.Load(first + part * work.PartSums);
+            sum.Store(first);
+        }
+    }
+
     private struct Work
     {
-        public float* Input, Gradient, Weights, Inputs, Gradients, Sums, Biases;
+        public float* Input, Gradient, Weights;
         public WinogradShape Shape;
         public nint InputPoint, OutputPoint;
+
+        // Of each part: sums [36, inputs, outputs], and those of the biases.
+        public float* Sums;
+        public nint PartSums;
+        public int Segments, Blocks, Parts;
+
+        // Of the part that is being computed, and its block.
+        public float* Inputs, Gradients, Products, Biases;
         public int First, Tiles;
+        private int _block, _end;
+
+        public readonly nint BlockSize => Points * (InputPoint + OutputPoint);
+
+        public void Use(float* memory)
+        {
+            Inputs = memory;
+            Gradients = memory + Points * InputPoint;
+        }
+
+        public void Begin(int part)
+        {
+            (_block, _end) = ((int)((long)Blocks * part / Parts), (int)((long)Blocks * (part + 1) / Parts));
+            Products = Sums + part * PartSums;
+            Biases = Products + PartSums - Shape.OutputGroups * Lanes;
+            NativeMemory.Clear(Products, (nuint)PartSums * sizeof(float));
+        }
+
+        /// <summary>The segments of the part's next block, if there is one.</summary>
+        public bool TakeBlock(out int count)
+        {
+            First = _block * Segments;
+            count = _block < _end ? Math.Min(Segments, Shape.Segments - First) : 0;
+            Tiles = 0;
+            for (int i = 0; i < count; i++)
+                Tiles += Shape[First + i].Tiles;
+            _block++;
+            return count > 0;
+        }
     }
 }

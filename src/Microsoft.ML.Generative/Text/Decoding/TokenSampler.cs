@@ -8,10 +8,15 @@ internal sealed class TokenSampler
     // Most texts need no more of the most probable tokens to reach a TopP; where they do, all are sorted.
     private const int FirstCandidates = 256;
 
+    // Probabilities that are added up first, so that the place of a number among many is found without looking at most of them.
+    private const int Block = 256;
+
     private readonly TextGenerationOptions _options;
     private readonly int[] _tokens;
     private readonly float[] _sortKeys;
     private readonly double[] _probabilities;
+    private readonly double[] _blockSums;
+    private bool _hasAllInOrder;
 
     public TokenSampler(TextGenerationOptions options, int vocabularySize)
     {
@@ -19,6 +24,7 @@ internal sealed class TokenSampler
         _tokens = new int[vocabularySize];
         _sortKeys = new float[vocabularySize];
         _probabilities = new double[vocabularySize];
+        _blockSums = new double[(vocabularySize + Block - 1) / Block];
     }
 
     private bool HasFilters => _options.TopK is not null || _options.TopP < 1 || _options.MinP > 0 || _options.TypicalP < 1;
@@ -30,13 +36,16 @@ internal sealed class TokenSampler
     {
         if (_options.Temperature == 0)
             return TensorPrimitives.IndexOfMax(logits);
-        int kept = Filter(logits);
+        int kept = Filter(logits), blocks = (kept + Block - 1) / Block;
         double sum = 0;
-        for (int i = 0; i < kept; i++)
-            sum += _probabilities[i];
-        double threshold = uniform * sum;
-        int chosen = 0;
-        double reached = _probabilities[0];
+        for (int i = 0; i < blocks; i++)
+            sum += _blockSums[i] = TensorPrimitives.Sum<double>(_probabilities.AsSpan(i * Block, Math.Min(Block, kept - i * Block)));
+        double threshold = uniform * sum, reached = 0;
+        int block = 0;
+        while (block < blocks - 1 && reached + _blockSums[block] <= threshold)
+            reached += _blockSums[block++];
+        int chosen = block * Block;
+        reached += _probabilities[chosen];
         // Rounding may leave the last sum a little below the whole.
         while (reached <= threshold && chosen < kept - 1)
             reached += _probabilities[++chosen];
@@ -70,11 +79,18 @@ internal sealed class TokenSampler
         float highest = TensorPrimitives.Max(logits);
         if (!HasFilters)
         {
-            for (int i = 0; i < logits.Length; i++)
-                (_tokens[i], _probabilities[i]) = (i, Math.Exp(logits[i] - highest));
+            if (!_hasAllInOrder)
+            {
+                for (int i = 0; i < _tokens.Length; i++)
+                    _tokens[i] = i;
+                _hasAllInOrder = true;
+            }
+
+            ExponentiateAll(logits, highest);
             return logits.Length;
         }
 
+        _hasAllInOrder = false;
         int kept = _options.TopK is { } k ? Math.Min(k, logits.Length) : logits.Length;
         if (kept < logits.Length || _options.TypicalP < 1)
         {
@@ -86,9 +102,8 @@ internal sealed class TokenSampler
         else
         {
             // The mass is that of all tokens; the candidates are only as many as it takes.
-            double mass = 0;
-            foreach (float logit in logits)
-                mass += Math.Exp(logit - highest);
+            ExponentiateAll(logits, highest);
+            double mass = TensorPrimitives.Sum<double>(_probabilities.AsSpan(0, logits.Length));
             int candidates = Math.Min(FirstCandidates, logits.Length);
             SelectHighest(logits, candidates);
             Exponentiate(logits, candidates, highest);
@@ -167,6 +182,15 @@ internal sealed class TokenSampler
             tokens[start..end].Sort();
             start = end;
         }
+    }
+
+    private void ExponentiateAll(ReadOnlySpan<float> logits, float highest)
+    {
+        Span<float> differences = _sortKeys.AsSpan(0, logits.Length);
+        Span<double> probabilities = _probabilities.AsSpan(0, logits.Length);
+        TensorPrimitives.Subtract(logits, highest, differences);
+        TensorPrimitives.ConvertTruncating<float, double>(differences, probabilities);
+        TensorPrimitives.Exp<double>(probabilities, probabilities);
     }
 
     private void Exponentiate(ReadOnlySpan<float> logits, int count, float highest)

@@ -33,7 +33,8 @@ namespace Microsoft.ML.Generative;
 /// GPU: yes · same seed, same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
-/// Of 15% of the tokens, 80% are masked, 10% replaced and 10% left as they are; never those that begin or end a text, or fill a batch.
+/// Of 15% of the tokens, 80% are masked, 10% replaced and 10% left as they are, or as <see cref="MaskedLanguageModelOptions.Masking"/>
+/// says; never those that begin or end a text, or fill a batch.
 /// Devlin, Chang, Lee, Toutanova, "BERT", 2018, <see href="https://arxiv.org/abs/1810.04805"/>; other masks in each epoch: Liu et al.,
 /// "RoBERTa", 2019, <see href="https://arxiv.org/abs/1907.11692"/>.
 /// </para>
@@ -79,7 +80,7 @@ public sealed class MaskedLanguageModelEstimator : IEstimator<MaskedLanguageMode
             TrainingRun run = trainer.Run;
             using IDisposable stop = EncodingStop.By(run.StopIfCancelled);
             EncoderCodec codec = EncoderTraining.CodecOf(_options, columns.ReadTexts(run, input));
-            var masking = new TokenMasking(codec.Tokenizer, _options.MaskProbability, _options.WholeWords);
+            var masking = new TokenMasking(codec.Tokenizer, _options.Masking, _options.MaskProbability, _options.WholeWords);
             EncoderArchitecture architecture = EncoderTraining.ArchitectureOf(_options, codec);
             IndexBatches batches = Batches(run, Read(run, input, codec, run.DataBudget), masking, isTraining: true);
             IndexBatches? validation = run.ReadValidation(
@@ -142,7 +143,7 @@ public sealed class MaskedLanguageModelEstimator : IEstimator<MaskedLanguageMode
         return examples;
     }
 
-    // [batch, time] each: tokens, where they are, and targets.
+    // [batch, time] each: tokens, where they are, targets, and weights of the targets.
     private IndexBatches Batches(TrainingRun run, EncoderExamples examples, TokenMasking masking, bool isTraining)
     {
         long seed = SeedSequence.Derive(run.Seed, MaskStream);
@@ -157,17 +158,23 @@ public sealed class MaskedLanguageModelEstimator : IEstimator<MaskedLanguageMode
                 int time = texts.Max(text => text.Ids.Length);
                 long[] targets = new long[texts.Length * time];
                 Array.Fill(targets, LanguageModelNetwork.NoTarget);
-                long count = 0;
+                float[] weights = new float[targets.Length];
+                long values = 0;
                 for (int i = 0; i < texts.Length; i++)
                 {
-                    Span<long> own = targets.AsSpan(i * time, texts[i].Ids.Length);
-                    count += masking.Apply(texts[i].Ids, own, new RowRandom(epochSeed, chosen[i]));
+                    (int start, int length) = (i * time, texts[i].Ids.Length);
+                    MaskedText masked = masking.Apply(
+                        texts[i].Ids, targets.AsSpan(start, length), new RowRandom(epochSeed, chosen[i]));
+                    weights.AsSpan(start, length).Fill((float)masked.Weight);
+                    values += masked.Values;
                 }
 
                 (torch.Tensor tokens, torch.Tensor isToken) = EncoderRows.PadWithMask(texts, run.Device);
-                return new TensorBatch(texts.Length, tokens, isToken, torch.tensor(targets, [texts.Length, time], device: run.Device))
+                return new TensorBatch(
+                    texts.Length, tokens, isToken, torch.tensor(targets, [texts.Length, time], device: run.Device),
+                    torch.tensor(weights, [texts.Length, time], device: run.Device))
                 {
-                    Weight = count,
+                    Weight = values,
                     Samples = texts.Sum(text => (long)text.Ids.Length),
                 };
             });

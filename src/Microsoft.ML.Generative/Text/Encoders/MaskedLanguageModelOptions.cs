@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative;
 /// <summary>Options of <see cref="MaskedLanguageModelEstimator"/>.</summary>
 /// <remarks>
 /// The loss is −log p(token) in nats, averaged over the tokens to predict; a model that knows nothing begins at the logarithm of its
-/// vocabulary. Each epoch masks other tokens of the same texts. Losses count the tokens to predict, speeds all
-/// tokens of the texts.
+/// vocabulary. Each epoch masks other tokens of the same texts. Losses count the tokens to predict, or, with
+/// <see cref="MaskingKind.OrderAgnostic"/>, all tokens of the texts; speeds count all tokens.
 /// </remarks>
 /// <example>
 /// <code>
@@ -47,7 +47,13 @@ public sealed class MaskedLanguageModelOptions : EncoderTrainingOptions
     /// <summary>The output column with the texts, whose masks the most probable tokens have replaced. Default: Filled.</summary>
     public string OutputColumnName { get; set; } = Defaults.OutputColumnName;
 
-    /// <summary>The part of the tokens, or words, that is to be predicted, above 0 to below 1. Default: 0.15.</summary>
+    /// <summary>How the tokens to predict are chosen. Default: <see cref="MaskingKind.Bert"/>.</summary>
+    public MaskingKind Masking { get; set; } = MaskingKind.Bert;
+
+    /// <summary>
+    /// The part of the tokens, or words, that is to be predicted, above 0 to below 1; of <see cref="MaskingKind.Bert"/> alone.
+    /// Default: 0.15.
+    /// </summary>
     public double MaskProbability { get; set; } = Defaults.MaskProbability;
 
     /// <summary>
@@ -67,7 +73,14 @@ public sealed class MaskedLanguageModelOptions : EncoderTrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.NotEmpty(OutputColumnName);
+        OptionChecks.Defined(Masking);
         OptionChecks.Positive(MaskProbability);
         OptionChecks.Below(MaskProbability, 1);
+        if (Masking != MaskingKind.Bert && MaskProbability != Defaults.MaskProbability)
+        {
+            throw new ArgumentException(
+                $"{nameof(MaskProbability)} is {MaskProbability}, but {nameof(Masking)} is {Masking}, which masks other parts each time.",
+                nameof(MaskProbability));
+        }
     }
 }

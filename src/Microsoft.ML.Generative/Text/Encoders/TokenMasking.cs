@@ -7,8 +7,7 @@ using Microsoft.ML.Generative.Tokenizers;
 namespace Microsoft.ML.Generative.Text.Encoders;
 
 /// <summary>
-/// Chooses the tokens that a model is to predict (Devlin et al. 2018, section 3.1): of those chosen, 80% become the mask, 10% another token
-/// and 10% stay. Special tokens are never chosen.
+/// Chooses the tokens that a model is to predict, as <see cref="MaskingKind"/> says. Special tokens are never chosen.
 /// </summary>
 internal sealed class TokenMasking
 {
@@ -20,17 +19,20 @@ internal sealed class TokenMasking
     private const char SentencePieceSpace = '\u2581';
 
     private readonly int _mask;
+    private readonly MaskingKind _kind;
     private readonly double _probability;
     private readonly bool[] _isText;
     private readonly bool[]? _continues;
     private readonly int[] _texts;
 
     /// <param name="tokenizer">The tokenizer.</param>
-    /// <param name="probability">The part of the tokens that is chosen.</param>
+    /// <param name="kind">How they are chosen, and what becomes of them.</param>
+    /// <param name="probability">The part of the tokens that is chosen; of <see cref="MaskingKind.Bert"/>.</param>
     /// <param name="wholeWords">Whether all tokens of a word are chosen together.</param>
     /// <exception cref="ArgumentException">The tokenizer has no mask, or does not tell where words begin.</exception>
-    public TokenMasking(GenerativeTokenizer tokenizer, double probability, bool wholeWords)
+    public TokenMasking(GenerativeTokenizer tokenizer, MaskingKind kind, double probability, bool wholeWords)
     {
+        _kind = kind;
         _probability = probability;
         _mask = MaskOf(tokenizer);
         _isText = [.. Enumerable.Range(0, tokenizer.VocabularySize).Select(id => !tokenizer.IsSpecial(id))];
@@ -44,40 +46,67 @@ internal sealed class TokenMasking
         "The tokenizer has no token that masks others, such as [MASK] or <mask>: "
         + $"{nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.TrainWordPiece)} makes one that has.");
 
-    /// <summary>Masks a text in place, and counts the tokens to predict.</summary>
+    /// <summary>Masks a text in place.</summary>
     /// <param name="ids">The text; afterwards what the model sees.</param>
     /// <param name="targets">Receives the tokens to predict, and <see cref="LanguageModelNetwork.NoTarget"/> elsewhere.</param>
     /// <param name="random">Random numbers of the text.</param>
-    public int Apply(Span<int> ids, Span<long> targets, RowRandom random)
+    public MaskedText Apply(Span<int> ids, Span<long> targets, RowRandom random)
     {
         targets.Fill(LanguageModelNetwork.NoTarget);
-        int count = 0;
-        for (int start = 0; start < ids.Length;)
+        List<(int Start, int End)> words = WordsOf(ids);
+        if (_kind == MaskingKind.Bert)
         {
-            int end = start + 1;
-            if (_isText[ids[start]])
+            int count = 0;
+            foreach ((int start, int end) in words)
             {
-                while (_continues is not null && end < ids.Length && _isText[ids[end]] && _continues[ids[end]])
-                    end++;
-                if (random.NextDouble() < _probability)
+                if (random.NextDouble() >= _probability)
+                    continue;
+                for (int i = start; i < end; i++)
                 {
-                    for (int i = start; i < end; i++)
-                    {
-                        targets[i] = ids[i];
-                        double choice = random.NextDouble();
-                        if (choice < MaskedPart)
-                            ids[i] = _mask;
-                        else if (choice < MaskedOrReplacedPart)
-                            ids[i] = _texts[random.Next(_texts.Length)];
-                        count++;
-                    }
+                    targets[i] = ids[i];
+                    double choice = random.NextDouble();
+                    if (choice < MaskedPart)
+                        ids[i] = _mask;
+                    else if (choice < MaskedOrReplacedPart)
+                        ids[i] = _texts[random.Next(_texts.Length)];
+                    count++;
                 }
             }
 
-            start = end;
+            return new MaskedText(count, Weight: 1);
         }
 
-        return count;
+        if (words.Count == 0)
+            return new MaskedText(0, Weight: 0);
+        int masked = 1 + random.Next(words.Count), left = masked;
+        for (int word = 0; word < words.Count; word++)
+        {
+            // Selection sampling: all sets of this size are as likely (Knuth, volume 2, algorithm 3.4.2S).
+            if (random.NextDouble() * (words.Count - word) >= left)
+                continue;
+            left--;
+            for (int i = words[word].Start; i < words[word].End; i++)
+                (targets[i], ids[i]) = (ids[i], _mask);
+        }
+
+        return new MaskedText(words.Sum(word => word.End - word.Start), (double)words.Count / masked);
+    }
+
+    // What is masked together: words, or single tokens.
+    private List<(int Start, int End)> WordsOf(ReadOnlySpan<int> ids)
+    {
+        List<(int Start, int End)> words = [];
+        for (int start = 0, end; start < ids.Length; start = end)
+        {
+            end = start + 1;
+            if (!_isText[ids[start]])
+                continue;
+            while (_continues is not null && end < ids.Length && _isText[ids[end]] && _continues[ids[end]])
+                end++;
+            words.Add((start, end));
+        }
+
+        return words;
     }
 
     // For each token, whether it continues the word of the token before it.

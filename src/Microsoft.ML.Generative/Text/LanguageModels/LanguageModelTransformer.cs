@@ -366,7 +366,8 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     /// </returns>
     /// <remarks>
     /// <see cref="WeightFormat.Float32"/> gives the floats that a quantized model computes with. Generation on the CPU multiplies integers:
-    /// except with <see cref="WeightFormat.Nf4"/>, inputs of linear layers are rounded to 8 bits in blocks of 32, as in llama.cpp.
+    /// except with <see cref="WeightFormat.BFloat16"/> and <see cref="WeightFormat.Nf4"/>, inputs of linear layers are rounded to 8 bits in
+    /// blocks of 32, as in llama.cpp.
     /// </remarks>
     /// <exception cref="ArgumentException">
     /// The format is <see cref="WeightFormat.Mixed"/>, and the model has another; or a weight is not finite.

@@ -81,6 +81,35 @@ public sealed class TokenSamplerTests
         Assert.True(chiSquare < 16.27, $"{string.Join(", ", counts)}: {chiSquare}");
     }
 
+    // In the middle of each token's part of 0 to 1, which no rounding leaves.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0.95)]
+    public void The_token_at_a_place_is_found_among_many(double topP)
+    {
+        const int size = 1_000;
+        var random = new Random(4);
+        double[] probabilities = [.. Enumerable.Range(0, size).Select(i => i % 7 == 0 ? 0 : Math.Exp(4 * random.NextDouble()))];
+        double sum = probabilities.Sum();
+        probabilities = [.. probabilities.Select(p => p / sum)];
+        int[] order = [.. Enumerable.Range(0, size)];
+        if (topP < 1)
+            order = [.. order.OrderByDescending(i => probabilities[i])];
+        double mass = 0;
+        int[] kept = [.. order.TakeWhile(i => (mass += probabilities[i]) - probabilities[i] < topP)];
+        mass = kept.Sum(i => probabilities[i]);
+
+        var sampler = new TokenSampler(new TextGenerationOptions { TopP = topP }, size);
+        double before = 0;
+        foreach (int token in kept)
+        {
+            double own = probabilities[token] / mass;
+            if (own > 0)
+                Assert.Equal(token, sampler.Choose(Logits(probabilities), before + own / 2));
+            before += own;
+        }
+    }
+
     [Fact]
     public void A_forbidden_token_is_never_drawn()
     {

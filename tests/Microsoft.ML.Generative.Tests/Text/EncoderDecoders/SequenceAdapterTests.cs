@@ -15,7 +15,8 @@ public sealed class SequenceAdapterTests : IClassFixture<SmallPairsModel>, IDisp
 
     public SequenceAdapterTests(SmallPairsModel model) => _base = model.Model;
 
-    public static TheoryData<WeightFormat> Formats => [WeightFormat.Int8, WeightFormat.Nf4, WeightFormat.Q8_0, WeightFormat.Q4_0];
+    public static TheoryData<WeightFormat> Formats =>
+        [WeightFormat.BFloat16, WeightFormat.Int8, WeightFormat.Nf4, WeightFormat.Q8_0, WeightFormat.Q4_0];
 
     public void Dispose() => _folder.Dispose();
 

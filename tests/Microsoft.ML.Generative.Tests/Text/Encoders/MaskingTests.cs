@@ -14,7 +14,7 @@ public sealed class MaskingTests
     [Fact]
     public void Of_the_chosen_tokens_80_percent_are_masked_10_replaced_and_10_left_and_special_ones_never_chosen()
     {
-        var masking = new TokenMasking(_tokenizer, 0.15, wholeWords: false);
+        var masking = new TokenMasking(_tokenizer, MaskingKind.Bert, 0.15, wholeWords: false);
         int mask = _tokenizer.MaskId!.Value, a = _tokenizer.IdOf("a")!.Value;
         int[] special = [.. new[] { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" }.Select(token => _tokenizer.IdOf(token)!.Value)];
         (int all, int chosen, int masked, int replaced, int kept) = (0, 0, 0, 0, 0);
@@ -23,7 +23,8 @@ public sealed class MaskingTests
             int[] text = [special[2], .. Enumerable.Repeat(a, 100), special[3], special[0], special[1], special[4]];
             int[] before = [.. text];
             long[] targets = new long[text.Length];
-            Assert.Equal(masking.Apply(text, targets, new RowRandom(7, row)), targets.Count(t => t != None));
+            Assert.Equal(
+                masking.Apply(text, targets, new RowRandom(7, row)), new MaskedText(targets.Count(t => t != None), Weight: 1));
             for (int i = 0; i < text.Length; i++)
             {
                 if (targets[i] == None)
@@ -59,9 +60,49 @@ public sealed class MaskingTests
     }
 
     [Fact]
+    public void In_any_order_each_number_of_tokens_is_as_likely_to_be_masked_and_each_token_counts_as_often()
+    {
+        const int Length = 5, Rows = 4_000;
+        var masking = new TokenMasking(_tokenizer, MaskingKind.OrderAgnostic, 0.15, wholeWords: false);
+        int mask = _tokenizer.MaskId!.Value, a = _tokenizer.IdOf("a")!.Value, first = _tokenizer.IdOf("[CLS]")!.Value;
+        int[] numbers = new int[Length + 1];
+        double[] weights = new double[Length];
+        for (int row = 0; row < Rows; row++)
+        {
+            int[] text = [first, .. Enumerable.Repeat(a, Length)];
+            long[] targets = new long[text.Length];
+            MaskedText masked = masking.Apply(text, targets, new RowRandom(7, row));
+            int[] places = [.. Enumerable.Range(0, text.Length).Where(i => targets[i] != None)];
+            Assert.Equal(first, text[0]);
+            Assert.All(Enumerable.Range(1, Length), i => Assert.Equal(targets[i] == None ? a : mask, text[i]));
+            Assert.Equal(new MaskedText(Length, (double)Length / places.Length), masked);
+            numbers[places.Length]++;
+            foreach (int place in places)
+                weights[place - 1] += masked.Weight;
+        }
+
+        // Within four standard deviations: 1/5 of the rows each; a weight of 5/k with probability k/5, whose mean is 1 and whose mean
+        // square is the fifth of 5 (1 + 1/2 + 1/3 + 1/4 + 1/5).
+        Assert.Equal(0, numbers[0]);
+        Assert.All(numbers[1..], number => Assert.Equal(Rows / 5.0, number, 4 * Math.Sqrt(Rows * 0.2 * 0.8)));
+        double variance = (1 + 1 / 2.0 + 1 / 3.0 + 1 / 4.0 + 1 / 5.0) - 1;
+        Assert.All(weights, weight => Assert.Equal(Rows, weight, 4 * Math.Sqrt(Rows * variance)));
+        Assert.Equal(new MaskedText(0, 0), masking.Apply([first], new long[1], new RowRandom(7, 0)));
+    }
+
+    [Fact]
+    public void A_part_to_mask_is_refused_where_every_part_is_masked()
+    {
+        var options = new MaskedLanguageModelOptions { Masking = MaskingKind.OrderAgnostic, MaskProbability = 0.5 };
+        Assert.StartsWith(
+            "MaskProbability is 0.5, but Masking is OrderAgnostic", Assert.Throws<ArgumentException>(options.Validate).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_masks_of_a_row_depend_on_its_random_numbers_alone()
     {
-        var masking = new TokenMasking(_tokenizer, 0.5, wholeWords: false);
+        var masking = new TokenMasking(_tokenizer, MaskingKind.Bert, 0.5, wholeWords: false);
         int[] first = Masked(1), again = Masked(1), other = Masked(2);
         Assert.Equal(first, again);
         Assert.NotEqual(first, other);
@@ -80,7 +121,7 @@ public sealed class MaskingTests
         int[] text = [.. new EncoderCodec(_tokenizer, 64).Encode("bc ab bc ab ba bc ba ab").Ids];
         string[] tokens = [.. text.Select(id => _tokenizer.TokenOf(id)!)];
         Assert.Contains(tokens, token => token.StartsWith("##", StringComparison.Ordinal));
-        var masking = new TokenMasking(_tokenizer, 0.3, wholeWords: true);
+        var masking = new TokenMasking(_tokenizer, MaskingKind.Bert, 0.3, wholeWords: true);
         bool isAny = false;
         for (int row = 0; row < 30; row++)
         {
@@ -103,7 +144,8 @@ public sealed class MaskingTests
     public void Tokenizers_without_a_mask_or_words_are_refused()
     {
         GenerativeTokenizer characters = GenerativeTokenizers.CharacterLevel(["abc"]);
-        Assert.Contains("[MASK]", Assert.Throws<ArgumentException>(() => new TokenMasking(characters, 0.15, false)).Message);
+        Assert.Contains("[MASK]", Assert.Throws<ArgumentException>(
+            () => new TokenMasking(characters, MaskingKind.Bert, 0.15, false)).Message);
     }
 
     [Fact]

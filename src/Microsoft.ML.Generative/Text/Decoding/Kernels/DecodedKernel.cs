@@ -6,18 +6,18 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 /// </summary>
 internal abstract unsafe class DecodedKernel(float* bias, int outputs, int inputs) : WeightKernel(outputs, inputs)
 {
-    public override int Together => LinearKernel.Together;
+    public override int Together => FloatWeights.Together;
 
-    public override int FreeFloats => checked(LinearKernel.Together * Inputs);
+    public override int FreeFloats => checked(FloatWeights.Together * Inputs);
 
     public override void Apply(in KernelInput x, float* y, int yStride, int rows, int from, int to, bool isAdded, float* free)
     {
-        for (int o = from; o < to; o += LinearKernel.Together)
+        for (int o = from; o < to; o += FloatWeights.Together)
         {
-            int count = Math.Min(LinearKernel.Together, to - o);
+            int count = Math.Min(FloatWeights.Together, to - o);
             for (int i = 0; i < count; i++)
                 ReadRow(o + i, free + (long)i * Inputs);
-            new LinearKernel(free, bias is null ? null : bias + o, count, Inputs)
+            new LinearKernel<float>(free, bias is null ? null : bias + o, count, Inputs)
                 .Apply(x.Start, x.Stride, y + o, yStride, rows, 0, count, isAdded);
         }
     }

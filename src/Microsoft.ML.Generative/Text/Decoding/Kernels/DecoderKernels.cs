@@ -98,7 +98,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
     private static bool IsKnown(Weight weight) => weight switch
     {
         PartedWeight parted => parted.Parts.All(IsKnown),
-        _ => weight.Plain is not null || weight is Int8Weight or Nf4Weight or PackedBlockWeight or BlockWeight,
+        _ => weight.Plain is not null || weight is BFloat16Weight or Int8Weight or Nf4Weight or PackedBlockWeight or BlockWeight,
     };
 
     private static bool IsHere(torch.Tensor tensor) => tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
@@ -131,7 +131,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
         var rows = new AdaptedRows(layer, part);
         float* bias = layer.Bias is { } values ? Find(name + ".bias", values) + start : null;
         return new LoraKernel(
-            new LinearKernel(Find(name + ".adapter.a", adapter.A), null, outputs: adapter.Rank, inputs: (int)adapter.A.size(1)),
+            new LinearKernel<float>(Find(name + ".adapter.a", adapter.A), null, outputs: adapter.Rank, inputs: (int)adapter.A.size(1)),
             Copy(adapter.B.t().Times(adapter.Scale)), // [rank, outputs]
             adapter.Magnitude is null ? null : Copy(adapter.Factor(rows.Weight())), // [outputs]
             bias, start, outputs);
@@ -152,6 +152,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
         name += "." + DenseWeight.Name;
         return weight switch
         {
+            BFloat16Weight w => new FloatKernel<ushort>((ushort*)Find(name, w, 0), bias, outputs, inputs),
             Int8Weight w => new Int8Kernel((sbyte*)Find(name, w, 0), (float*)Find(name, w, 1), bias, outputs, inputs, path),
             PackedBlockWeight w => new BlockKernel(
                 Find(name, w, 0), (Half*)Find(name, w, 1), w.IsFourBits, bias, outputs, inputs, path),
@@ -160,7 +161,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
             Nf4Weight w => new Nf4Kernel(
                 new Nf4Reader(Find(name, w, 0), (sbyte*)Find(name, w, 1), (float*)Find(name, w, 2), *(float*)Find(name, w, 3)),
                 bias, outputs, inputs),
-            _ => new FloatKernel(Find(name, weight.Plain!), bias, outputs, inputs),
+            _ => new FloatKernel<float>(Find(name, weight.Plain!), bias, outputs, inputs),
         };
     }
 

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// y += s B A x, and with magnitudes y = f (y − b + s B A x) + b, for the outputs of a layer or of a part of it. As with
-/// <see cref="LinearKernel"/>, an output does not depend on other rows.
+/// <see cref="LinearKernel{T}"/>, an output does not depend on other rows.
 /// </summary>
 /// <param name="down">A.</param>
 /// <param name="up">s Bᵀ, [rank, outputs].</param>
@@ -13,7 +13,7 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 /// <param name="bias">b, [outputs], or null.</param>
 /// <param name="start">The first output.</param>
 /// <param name="outputs">Outputs.</param>
-internal readonly unsafe struct LoraKernel(LinearKernel down, float* up, float* factors, float* bias, int start, int outputs)
+internal readonly unsafe struct LoraKernel(LinearKernel<float> down, float* up, float* factors, float* bias, int start, int outputs)
 {
     public int Rank => down.Outputs;
 

@@ -19,7 +19,9 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
         get
         {
             var all = new TheoryData<WeightFormat, int, int>();
-            foreach (WeightFormat format in (WeightFormat[])[WeightFormat.Int8, WeightFormat.Q8_0, WeightFormat.Q4_0, WeightFormat.Nf4])
+            WeightFormat[] formats =
+                [WeightFormat.BFloat16, WeightFormat.Int8, WeightFormat.Q8_0, WeightFormat.Q4_0, WeightFormat.Nf4];
+            foreach (WeightFormat format in formats)
             {
                 all.Add(format, 64, 96);
                 all.Add(format, 37, 75);
@@ -37,7 +39,8 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
     [MemberData(nameof(Cases))]
     public void Kernels_multiply_the_quantized_operands(WeightFormat format, int outputs, int inputs)
     {
-        const int rows = 7;
+        // Eight, four and one at a time.
+        const int rows = 13;
         QuantizedWeight weight = Weight(format, outputs, inputs);
         float[] x = TensorMemory.ToArray<float>(torch.randn(rows, inputs)), dense = TensorMemory.ToArray<float>(weight.Dense());
         float[] bias = TensorMemory.ToArray<float>(torch.randn(outputs));
@@ -92,6 +95,7 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
     }
 
     [Theory]
+    [InlineData(WeightFormat.BFloat16)]
     [InlineData(WeightFormat.Int8)]
     [InlineData(WeightFormat.Q8_0)]
     [InlineData(WeightFormat.Q4_0)]
@@ -120,8 +124,18 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
             double size = Math.Sqrt(expected.Average(e => e * e)),
                 error = Math.Sqrt(expected.Zip(alone, (e, f) => Math.Pow(e - f, 2)).Average());
             // libtorch does not round the inputs of layers to 8 bits, which these weights, larger than those of trained models, amplify.
-            Assert.InRange(error / size, 0, format == WeightFormat.Nf4 ? 1e-4 : 0.15);
+            Assert.InRange(error / size, 0, format is WeightFormat.BFloat16 or WeightFormat.Nf4 ? 1e-4 : 0.15);
             single.Append([0], [5], alone);
+        }
+
+        // The same sums of the same floats, in whichever form they are read.
+        if (format is WeightFormat.BFloat16 or WeightFormat.Nf4)
+        {
+            using AdaptedNetwork<LanguageModelNetwork> floats = LanguageModelCopies.Quantize(quantized, WeightFormat.Float32);
+            using var plain = new KernelDecodingSession(floats.Network, 1, 40);
+            plain.Prefill(0, prompt, logits.AsSpan(0, 300));
+            plain.Append([0], [5], logits.AsSpan(0, 300));
+            Assert.Equal(alone, logits[..300]);
         }
 
         foreach (int threads in (int[])[1, 2])
@@ -159,6 +173,7 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
                 t[i] = TensorMemory.Start(weight.Tensors[i]);
             WeightKernel kernel = weight switch
             {
+                BFloat16Weight => new FloatKernel<ushort>((ushort*)t[0], biasStart, outputs, inputs),
                 Int8Weight => new Int8Kernel((sbyte*)t[0], (float*)t[1], biasStart, outputs, inputs, path),
                 PackedBlockWeight b => new BlockKernel(t[0], (Half*)t[1], b.IsFourBits, biasStart, outputs, inputs, path),
                 _ => new Nf4Kernel(

@@ -58,6 +58,7 @@ public sealed class GgufTests : IDisposable
         {
             GgufType.Q8_0 => WeightFormat.Q8_0,
             GgufType.Q4_0 => WeightFormat.Q4_0,
+            GgufType.BFloat16 => WeightFormat.BFloat16,
             _ => WeightFormat.Float32,
         };
         Assert.Equal(format, loaded.WeightFormat);

@@ -16,13 +16,15 @@ internal static class GgufModel
         [GgufType.Float16] = (BlockFormat.F16, BlockFormat.F16, 1),
         [GgufType.Q8_0] = (BlockFormat.Q8_0, BlockFormat.Q8_0, 7),
         [GgufType.Q4_0] = (BlockFormat.Q4_0, BlockFormat.Q8_0, 2),
+        [GgufType.BFloat16] = (BlockFormat.BF16, BlockFormat.BF16, 32),
     };
 
     /// <summary>The formats of a network that stores all large weights as a file does.</summary>
     /// <param name="file">How the file stores them, one or more for each.</param>
     public static WeightFormats FormatsOf(BlockFormat[][] file)
     {
-        foreach (WeightFormat format in (WeightFormat[])[WeightFormat.Float32, WeightFormat.Q8_0, WeightFormat.Q4_0])
+        WeightFormat[] uniform = [WeightFormat.Float32, WeightFormat.BFloat16, WeightFormat.Q8_0, WeightFormat.Q4_0];
+        foreach (WeightFormat format in uniform)
         {
             if (file.Zip(WeightFormats.Uniform(format, file.Length)).All(weight => weight.First.All(own => own == weight.Second)))
                 return format;
@@ -44,6 +46,7 @@ internal static class GgufModel
         {
             WeightFormat.Q8_0 => GgufType.Q8_0,
             WeightFormat.Q4_0 => GgufType.Q4_0,
+            WeightFormat.BFloat16 => GgufType.BFloat16,
             _ => GgufType.Float32,
         };
         (BlockFormat format, BlockFormat tableFormat, int number) = _types[actual];

@@ -17,4 +17,7 @@ public enum GgufType
     /// <see cref="Q8_0"/>.
     /// </summary>
     Q4_0,
+
+    /// <summary>16-bit floats with the exponents of 32-bit ones, as <see cref="WeightFormat.BFloat16"/>.</summary>
+    BFloat16,
 }

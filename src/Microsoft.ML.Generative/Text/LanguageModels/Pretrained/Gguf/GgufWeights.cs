@@ -337,8 +337,8 @@ internal sealed class GgufWeights
     /// <param name="HeadSize">Rows of a head whose values are rotated; else <see langword="null"/>.</param>
     private sealed record NamedRows(string Name, int Start, int Count, int? HeadSize);
 
-    // All floats become those of 32 bits.
-    private static BlockFormat FormatOf(BlockFormat format) => format.BlockSize == 1 ? BlockFormat.F32 : format;
+    // Halves have other exponents than floats, and become those.
+    private static BlockFormat FormatOf(BlockFormat format) => format == BlockFormat.F16 ? BlockFormat.F32 : format;
 
     private static InvalidDataException Bad(GgufFile file, string what) => new($"'{file.Path}' is not usable: {what}.");
 }
