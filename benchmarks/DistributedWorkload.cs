@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Microsoft.ML.Generative.Benchmarks;
@@ -17,7 +18,11 @@ internal static class DistributedWorkload
         (TrainingOptions options, Action fit) = Training(ml, settings.Data);
         (options.MaxSteps, options.Precision, options.Threads) = (long.MaxValue / 1000, ComputePrecision.Float32, settings.Threads);
         (options.Progress, options.CancellationToken, options.Seed) = (clock, stopping.Token, 1);
-        options.Distributed = processes == 1 ? null : new DistributedOptions();
+        DistributedOptions? distributed = processes == 1 ? null : new DistributedOptions();
+        if (distributed is not null && settings.BucketSize is { } bytes)
+            distributed.BucketSize = bytes;
+        options.Distributed = distributed;
+        var watch = Stopwatch.StartNew();
         try
         {
             fit();
@@ -35,6 +40,9 @@ internal static class DistributedWorkload
             threads = settings.Threads,
             steps = clock.Steps,
             rows_per_s = Math.Round(clock.StepsPerSecond * options.BatchSize * processes, 1),
+            bucket_bytes = distributed?.BucketSize,
+            exchange_share = distributed is null ? (double?)null : Math.Round(distributed.Times.Exchanged / watch.Elapsed.TotalSeconds, 3),
+            hidden_share = distributed is null ? (double?)null : Math.Round(distributed.Times.HiddenShare, 3),
         };
     }
 
@@ -45,6 +53,10 @@ internal static class DistributedWorkload
             case "gpt":
                 (LanguageModelOptions gpt, IDataView text) = GptWorkload.Training(ml);
                 return (gpt, () => ml.Transforms.Generative().LanguageModel(gpt).Fit(text).Dispose());
+            case "gpt-10m":
+                (LanguageModelOptions larger, IDataView same) = GptWorkload.Training(ml);
+                larger.Architecture = larger.Architecture! with { Layers = 6, Heads = 6, EmbeddingSize = 384 };
+                return (larger, () => ml.Transforms.Generative().LanguageModel(larger).Fit(same).Dispose());
             case "ddpm":
                 (DiffusionOptions ddpm, IDataView images) = DiffusionWorkload.Training(ml);
                 return (ddpm, () => ml.Transforms.Generative().Diffusion(ddpm).Fit(images).Dispose());
@@ -52,7 +64,7 @@ internal static class DistributedWorkload
                 (VaeOptions vae, IDataView digits) = VaeWorkload.Training(ml);
                 return (vae, () => ml.Transforms.Generative().Vae(vae).Fit(digits).Dispose());
             default:
-                throw new ArgumentException($"--data is '{model}'; expected gpt, ddpm or vae.");
+                throw new ArgumentException($"--data is '{model}'; expected gpt, gpt-10m, ddpm or vae.");
         }
     }
 

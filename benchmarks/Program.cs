@@ -74,7 +74,7 @@ Option<int?> threads = new("--threads")
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data")
 {
-    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. distributed: gpt, ddpm or vae. "
+    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. distributed: gpt, gpt-10m, ddpm or vae. "
     + "lora-method: full, lora, dora or another method of lora-quality. polarity: features, small or tuned.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
@@ -120,12 +120,13 @@ Option<long?> steps = new("--steps")
     + "mnist-gan: steps of the training; default: 8000. music, music-*: steps of each training; default: 1500. "
     + "soak: requests; default: 10000."
 };
+Option<long?> bucketSize = new("--bucket-size") { Description = "distributed: bytes of a bucket of gradients. Default: the library's." };
 Option<string?> save = new("--save") { Description = "Also writes the line to a file of this folder, for the page of results." };
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")
 {
     workload, threads, seconds, data, preset, epochs, learningRate, batchSize, samples, precision, ema, rows, mode, rounds, hours, steps,
-    model, save,
+    model, bucketSize, save,
 };
 command.SetAction(parsed =>
 {
@@ -137,7 +138,7 @@ command.SetAction(parsed =>
         parsed.GetValue(precision), parsed.GetValue(ema),
         new StreamSettings(
             parsed.GetValue(rows) ?? [], parsed.GetValue(mode), parsed.GetValue(rounds), parsed.GetValue(hours), parsed.GetValue(steps)),
-        parsed.GetValue(model));
+        parsed.GetValue(model), parsed.GetValue(bucketSize));
     string name = parsed.GetValue(workload)!;
     JsonNode result = JsonSerializer.SerializeToNode(workloads[name](settings))!;
     Console.WriteLine(result.ToJsonString());
@@ -156,4 +157,4 @@ static object WriteResults(BenchmarkSettings settings)
 
 internal sealed record BenchmarkSettings(int? Threads, double Seconds, string Data, string Preset,
     int Epochs, double LearningRate, int BatchSize, int ImportanceSamples, ComputePrecision Precision, double? EmaDecay,
-    StreamSettings Stream, string? Model = null);
+    StreamSettings Stream, string? Model = null, long? BucketSize = null);

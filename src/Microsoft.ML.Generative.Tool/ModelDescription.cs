@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Reflection;
+using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Tool.Commands;
 using Microsoft.ML.Tokenizers;
 
@@ -16,10 +17,16 @@ internal static class ModelDescription
         yield return ("Kind", ModelArgument.NameOf(model));
         foreach ((string, string) property in Properties("", model))
             yield return property;
-        if (model is not LanguageModelTransformer language)
+        (TextCodec Codec, TextGenerationOptions Defaults)? texts = model switch
+        {
+            LanguageModelTransformer language => (language.Codec, language.Generator.Defaults),
+            SequenceToSequenceTransformer sequence => (sequence.Codec, sequence.Generator.Defaults),
+            _ => null,
+        };
+        if (texts is not { } known)
             yield break;
-        yield return ("Vocabulary", language.Codec.VocabularySize.ToString(CultureInfo.InvariantCulture));
-        foreach ((string, string) property in Properties("Generation.", language.Generator.Defaults))
+        yield return ("Vocabulary", known.Codec.VocabularySize.ToString(CultureInfo.InvariantCulture));
+        foreach ((string, string) property in Properties("Generation.", known.Defaults))
             yield return property;
     }
 

@@ -69,6 +69,30 @@ public sealed class ServedModels : IDisposable
         }).Fit(ml.Data.LoadFromEnumerable([new Pair("red cat", "cat in red"), new Pair("blue dog", "dog in blue")]));
     });
 
+    private readonly Lazy<SequenceToSequenceTransformer> _translator = new(() =>
+    {
+        var ml = new MLContext(seed: 1);
+        SequenceToSequenceOptions options = new()
+        {
+            Tokenizer = GenerativeTokenizers.CharacterLevel(
+                ["abcdefghijklmnopqrstuvwxyz"], new CharacterLevelOptions { EndOfTextToken = "<|endoftext|>" }),
+            Architecture = SequenceToSequenceArchitecture.T5Nano with { Layers = 1, Heads = 2, EmbeddingSize = 32, FeedForwardSize = 32 },
+            BatchSize = 4,
+            MaxSteps = 120,
+            LearningRate = 0.01,
+            Precision = ComputePrecision.Float32,
+            Generation = new TextGenerationOptions { MaxTokens = 8, Temperature = 1, Beams = 2 },
+        };
+        SequenceToSequenceTransformer Fit(params Translation[] words) =>
+            ml.Transforms.Generative().SequenceToSequence(options).Fit(ml.Data.LoadFromEnumerable(words));
+
+        SequenceToSequenceTransformer german = Fit(new("red", "rot"), new("blue", "blau"), new("green", "gruen"), new("one", "eins"));
+        (options.BaseModel, options.Tokenizer, options.Adapter) = (german, null, new LoraOptions { Name = "french" });
+        using (german)
+        using (SequenceToSequenceTransformer french = Fit(new("red", "rouge"), new("blue", "bleu"), new("green", "vert"), new("one", "un")))
+            return french.WithAdapter(null);
+    });
+
     internal LanguageModelTransformer Parrot { get; }
 
     internal LanguageModelTransformer Long { get; }
@@ -77,6 +101,9 @@ public sealed class ServedModels : IDisposable
 
     internal SentenceEmbeddingTransformer Encoder => _encoder.Value;
 
+    /// <summary>An encoder–decoder that has learned four words, and others with its adapter; by default it searches with beams.</summary>
+    internal SequenceToSequenceTransformer Translator => _translator.Value;
+
     public void Dispose()
     {
         Parrot.Dispose();
@@ -84,6 +111,8 @@ public sealed class ServedModels : IDisposable
         (Images as IDisposable)?.Dispose();
         if (_encoder.IsValueCreated)
             _encoder.Value.Dispose();
+        if (_translator.IsValueCreated)
+            _translator.Value.Dispose();
     }
 
     private static LanguageModelOptions Options(int context) => new()
@@ -100,6 +129,8 @@ public sealed class ServedModels : IDisposable
         },
         Precision = ComputePrecision.Float32,
     };
+
+    private sealed record Translation(string Text, string Target);
 
     private sealed record Pair(string Text, string Other);
 

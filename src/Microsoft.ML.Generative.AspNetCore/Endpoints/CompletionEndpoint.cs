@@ -26,13 +26,16 @@ internal static class CompletionEndpoint
             throw body.Unsupported("n", $"at most {MostPrompts} texts, of all prompts together");
         if (body.Integer("best_of", 1) is { } best && best != choices)
             throw body.Unsupported("best_of", "n");
-        int[][] ids = await Task.Run(() => prompts.Select(model.LanguageModel.Codec.EncodePrompt).ToArray(), request.Cancellation)
-            .ConfigureAwait(false);
+        ITextCompletion completion = model.Completion;
+        int[][] ids = await Task.Run(() => prompts.Select(completion.Encode).ToArray(), request.Cancellation).ConfigureAwait(false);
         TextGenerationOptions options = Options(body, model, request.Options);
         int? top = body.Integer("logprobs", 0, MostTop);
+        // Beam search samples nothing, and has no probabilities of single tokens.
+        if (top is not null || body.Find("temperature") is not null || body.Find("top_p") is not null)
+            (options.Beams, options.LengthPenalty) = (1, 1);
         bool echoes = body.Bool("echo") == true;
         Text[] texts = [.. ids.SelectMany((prompt, i) => Enumerable.Range(0, choices).Select(
-            choice => new Text(prompts[i], prompt, choice, top is { } n ? new TokenScores(n) : null)))];
+            choice => new Text(completion, prompts[i], prompt, choice, top is { } n ? new TokenScores(n) : null)))];
         if (body.Bool("stream") == true)
         {
             await StreamAsync(request, model, texts, options, echoes, body.Object("stream_options")?.Bool("include_usage") == true)
@@ -42,7 +45,7 @@ internal static class CompletionEndpoint
 
         await Together.RunAsync(texts.Length, async (i, stop) =>
         {
-            await foreach (string piece in texts[i].Start(model, options, stop).ConfigureAwait(false))
+            await foreach (string piece in texts[i].Start(options, stop).ConfigureAwait(false))
                 texts[i].Written.Append(piece);
             return texts[i];
         }, request.Cancellation).ConfigureAwait(false);
@@ -78,7 +81,7 @@ internal static class CompletionEndpoint
         {
             Text text = texts[i];
             bool isFirst = true;
-            await foreach (string piece in text.Start(model, options, stop).ConfigureAwait(false))
+            await foreach (string piece in text.Start(options, stop).ConfigureAwait(false))
             {
                 request.Metrics.FirstToken(request);
                 await SendAsync(Choice(i, (isFirst && echoes ? text.Prompt : "") + piece, text.Scores, null)).ConfigureAwait(false);
@@ -164,7 +167,7 @@ internal static class CompletionEndpoint
     private static string NewId() => $"cmpl-{Guid.NewGuid():N}";
 
     /// <summary>A text in the making.</summary>
-    private sealed class Text(string prompt, int[] ids, int number, TokenScores? scores)
+    private sealed class Text(ITextCompletion completion, string prompt, int[] ids, int number, TokenScores? scores)
     {
         private GeneratedText? _whole;
 
@@ -183,8 +186,7 @@ internal static class CompletionEndpoint
 
         public string? Reason => _whole is null ? null : _whole.End == GenerationEnd.Stop ? "stop" : "length";
 
-        public IAsyncEnumerable<string> Start(ServedModel model, TextGenerationOptions options, CancellationToken cancellation) =>
-            model.LanguageModel.Generator.StreamAsync(
-                ids, ChatEndpoint.OfChoice(options, number), model.LanguageModel.Codec, whole => _whole = whole, cancellation, scores);
+        public IAsyncEnumerable<string> Start(TextGenerationOptions options, CancellationToken cancellation) =>
+            completion.StreamAsync(ids, ChatEndpoint.OfChoice(options, number), whole => _whole = whole, scores, cancellation);
     }
 }

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Microsoft.ML.Generative.AspNetCore.Http;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Chat;
@@ -11,6 +13,8 @@ namespace Microsoft.ML.Generative.AspNetCore.Models;
 /// <param name="isOwned">Whether the model is disposed of with this object.</param>
 internal sealed class ServedModel(string name, ITransformer transformer, bool isOwned) : IDisposable
 {
+    private const string NoTexts = "generate no texts";
+
     private readonly Lazy<LanguageModelChatClient> _chat = new(() => Chat(new TextGenerationOptionsChange(null), transformer));
     private readonly ConcurrentDictionary<string, ServedModel> _adapted = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _turn = new(1);
@@ -21,7 +25,16 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
     public DateTimeOffset Created { get; } = DateTimeOffset.UtcNow;
 
     /// <exception cref="OpenAIException">The model is of another kind.</exception>
-    public LanguageModelTransformer LanguageModel => transformer as LanguageModelTransformer ?? throw Unsuited("generate no texts");
+    public LanguageModelTransformer LanguageModel => transformer as LanguageModelTransformer
+        ?? throw Unsuited(transformer is SequenceToSequenceTransformer ? "answer no conversations, only /v1/completions" : NoTexts);
+
+    /// <exception cref="OpenAIException">The model is of another kind.</exception>
+    public ITextCompletion Completion => transformer switch
+    {
+        LanguageModelTransformer model => new LanguageModelCompletion(model),
+        SequenceToSequenceTransformer model => new SequenceToSequenceCompletion(model, this),
+        _ => throw Unsuited(NoTexts),
+    };
 
     /// <exception cref="OpenAIException">The model is of another kind.</exception>
     public DiffusionTransformer ImageModel => transformer as DiffusionTransformer ?? throw Unsuited("generate no images");
@@ -33,6 +46,7 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
     public IReadOnlyList<string> Adapters => transformer switch
     {
         LanguageModelTransformer model => model.Adapters,
+        SequenceToSequenceTransformer model => model.Adapters,
         DiffusionTransformer model => model.Adapters,
         _ => [],
     };
@@ -81,18 +95,61 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
         }
     }
 
+    /// <summary>
+    /// The pieces of a text that is computed when nobody else computes, and as fast as that goes, whenever the caller takes them.
+    /// </summary>
+    public async IAsyncEnumerable<string> InTurnAsync(
+        Func<CancellationToken, IAsyncEnumerable<string>> start, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var pieces = Channel.CreateUnbounded<string>();
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task computing = ComputeAsync();
+        try
+        {
+            await foreach (string piece in pieces.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
+                yield return piece;
+        }
+        finally
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await computing.ConfigureAwait(false);
+        }
+
+        async Task ComputeAsync()
+        {
+            try
+            {
+                await InTurnAsync(WriteAsync, stop.Token).ConfigureAwait(false);
+                pieces.Writer.Complete();
+            }
+            catch (Exception e)
+            {
+                // The reader throws it.
+                pieces.Writer.Complete(e);
+            }
+        }
+
+        async Task<bool> WriteAsync()
+        {
+            await foreach (string piece in start(stop.Token).ConfigureAwait(false))
+                pieces.Writer.TryWrite(piece);
+            return true;
+        }
+    }
+
     /// <summary>The model with one of its adapters; null if it has no such one.</summary>
     public ServedModel? WithAdapter(string adapter) => !Adapters.Contains(adapter) ? null
         : _adapted.GetOrAdd(adapter, _ => new ServedModel($"{name}:{adapter}", transformer switch
         {
             LanguageModelTransformer model => model.WithAdapter(adapter),
+            SequenceToSequenceTransformer model => model.WithAdapter(adapter),
             DiffusionTransformer model => model.WithAdapter(adapter),
             _ => transformer,
         }, isOwned: true));
 
     /// <summary>Options of a text where a request says nothing else.</summary>
     public TextGenerationOptions NewOptions(IReadOnlyDictionary<int, float>? bias) =>
-        new TextGenerationOptionsChange(bias).Apply(LanguageModel);
+        new TextGenerationOptionsChange(bias).Apply(Completion.Defaults);
 
     public void Dispose()
     {
@@ -106,7 +163,7 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
     private static LanguageModelChatClient Chat(TextGenerationOptionsChange change, ITransformer transformer)
     {
         var model = (LanguageModelTransformer)transformer;
-        return new LanguageModelChatClient(model, model.Generator.Template, change.Apply(model)) { FillsContext = true };
+        return new LanguageModelChatClient(model, model.Generator.Template, change.Apply(model.Generator.Defaults)) { FillsContext = true };
     }
 
     private OpenAIException Unsuited(string what) =>
@@ -115,9 +172,9 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
     private readonly record struct TextGenerationOptionsChange(IReadOnlyDictionary<int, float>? Bias)
     {
         // A prompt that is too long is an error here, as callers expect.
-        public TextGenerationOptions Apply(LanguageModelTransformer model)
+        public TextGenerationOptions Apply(TextGenerationOptions defaults)
         {
-            TextGenerationOptions options = model.Generator.Defaults.Copy();
+            TextGenerationOptions options = defaults.Copy();
             options.ContextOverflow = ContextOverflow.Error;
             options.LogitBias = Bias ?? options.LogitBias;
             return options;

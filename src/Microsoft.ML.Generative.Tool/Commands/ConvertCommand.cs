@@ -21,7 +21,8 @@ internal sealed class ConvertCommand
 
     private readonly Option<string?> _weights = new("--weights")
     {
-        Description = "The weights of a language model: float32, int8, nf4, q8_0, q4_0; in a .gguf file float32, float16, q8_0, q4_0.",
+        Description = "The weights of a model of texts: float32, bfloat16, int8, nf4, q8_0, q4_0; in a .gguf file float32, float16, "
+            + "bfloat16, q8_0, q4_0.",
         HelpName = "format",
     };
 
@@ -88,9 +89,13 @@ internal sealed class ConvertCommand
             throw new ArgumentException($"The model uses the adapter '{active}': merge it with --adapter {active}.");
         if (weights is not null && form != ModelForm.Gguf)
         {
-            model = model is LanguageModelTransformer language
-                ? language.Quantize(Enum.Parse<WeightFormat>(weights, ignoreCase: true))
-                : throw new NotSupportedException($"--weights is '{weights}', but {ModelArgument.NameOf(model)} is no language model.");
+            WeightFormat format = Enum.Parse<WeightFormat>(weights, ignoreCase: true);
+            model = model switch
+            {
+                LanguageModelTransformer language => language.Quantize(format),
+                SequenceToSequenceTransformer sequence => sequence.Quantize(format),
+                _ => throw new NotSupportedException($"--weights is '{weights}', but {ModelArgument.NameOf(model)} is no model of texts."),
+            };
         }
 
         using var converted = model as IDisposable;
@@ -115,6 +120,7 @@ internal sealed class ConvertCommand
     private static string? ActiveAdapter(ITransformer model) => model switch
     {
         LanguageModelTransformer language => language.ActiveAdapter,
+        SequenceToSequenceTransformer sequence => sequence.ActiveAdapter,
         DiffusionTransformer images => images.ActiveAdapter,
         _ => null,
     };
@@ -122,6 +128,7 @@ internal sealed class ConvertCommand
     private static ITransformer Merge(ITransformer model) => model switch
     {
         LanguageModelTransformer language => language.Merge(),
+        SequenceToSequenceTransformer sequence => sequence.Merge(),
         DiffusionTransformer images => images.Merge(),
         _ => model,
     };

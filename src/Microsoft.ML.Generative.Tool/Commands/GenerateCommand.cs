@@ -49,9 +49,10 @@ internal sealed class GenerateCommand
                     output).ConfigureAwait(false);
                 return 0;
             case SequenceToSequenceTransformer sequence:
+                string source = await PromptAsync(parsed, cancellation).ConfigureAwait(false);
                 await WriteAsync(
-                    sequence.StreamAsync(await PromptAsync(parsed, cancellation).ConfigureAwait(false),
-                        _text.Of(parsed, sequence.GenerationDefaults), cancellation),
+                    sequence.Generator.StreamAsync(
+                        sequence.Generator.Encode(source), _text.Of(parsed, sequence.Generator.Defaults), _ => { }, cancellation),
                     output).ConfigureAwait(false);
                 return 0;
             default:

@@ -21,6 +21,7 @@ internal static class ModelArgument
         return adapter is null ? model : model switch
         {
             LanguageModelTransformer language => language.WithAdapter(adapter),
+            SequenceToSequenceTransformer sequence => sequence.WithAdapter(adapter),
             DiffusionTransformer images => images.WithAdapter(adapter),
             _ => throw new NotSupportedException($"--adapter is '{adapter}', but {NameOf(model)} is no model that chooses among adapters."),
         };

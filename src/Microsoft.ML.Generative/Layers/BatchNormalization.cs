@@ -107,8 +107,15 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
     /// </param>
     public Tensor Forward(Tensor input, Tensor? condition, double? slope = null)
     {
+        if (training && BatchStatistics.Current is { } all)
+        {
+            double count = all.Sum((double)(input.numel() / input.size(1)));
+            if (count > 1)
+                return OfAll(input, condition, slope, all, count);
+        }
+
         // A single value a channel has no variance.
-        bool learns = training && input.numel() > input.size(1);
+        bool learns = training && input.numel() > input.size(1) && BatchStatistics.Current is null;
         double momentum = learns ? NextMomentum() : 0;
         if (learns && weight is not null && BatchNormalizedActivation.CanUse(input, weight))
         {
@@ -119,15 +126,40 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
 
         Tensor normal = OutputShapes.Note(
             this, F.batch_norm(input, running_mean, running_var, weight, bias, learns, momentum, Epsilon));
-        if (gains is null)
-            return Activated(normal);
-        // [batch, channels] → [batch, channels, 1, ..]
-        long[] perRow = [input.size(0), input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
-        Tensor gain = gains.call(condition!).Plus(1).view(perRow), shift = biases!.call(condition!).view(perRow);
-        return Activated((normal * gain.to(normal.dtype)).Plus(shift.to(normal.dtype)));
-
-        Tensor Activated(Tensor x) => slope is { } s ? BatchNormalizedActivation.Activate(x, s) : x;
+        return Activated(Conditioned(normal, condition), slope);
     }
+
+    // With the statistics of a batch that several processes have.
+    private Tensor OfAll(Tensor input, Tensor? condition, double? slope, BatchStatistics all, double count)
+    {
+        (Tensor normal, Tensor mean, Tensor variance) = all.Normalize(input.AsFloat32(), count, Epsilon);
+        using (no_grad())
+        {
+            double momentum = NextMomentum();
+            running_mean.TimesInPlace(1 - momentum).PlusInPlace(mean.detach(), momentum);
+            running_var.TimesInPlace(1 - momentum).PlusInPlace(variance.detach(), momentum * count / (count - 1));
+        }
+
+        if (weight is not null)
+        {
+            long[] perChannel = [1, input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
+            normal = (normal * weight.view(perChannel)).Plus(bias!.view(perChannel));
+        }
+
+        return Activated(Conditioned(OutputShapes.Note(this, normal.to(input.dtype)), condition), slope);
+    }
+
+    private Tensor Conditioned(Tensor normal, Tensor? condition)
+    {
+        if (gains is null)
+            return normal;
+        // [batch, channels] → [batch, channels, 1, ..]
+        long[] perRow = [normal.size(0), normal.size(1), .. Enumerable.Repeat(1L, (int)normal.dim() - 2)];
+        Tensor gain = gains.call(condition!).Plus(1).view(perRow), shift = biases!.call(condition!).view(perRow);
+        return (normal * gain.to(normal.dtype)).Plus(shift.to(normal.dtype));
+    }
+
+    private static Tensor Activated(Tensor x, double? slope) => slope is { } s ? BatchNormalizedActivation.Activate(x, s) : x;
 
     // What the next batch counts in the averages.
     private double NextMomentum()

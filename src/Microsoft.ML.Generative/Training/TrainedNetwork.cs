@@ -25,6 +25,7 @@ internal sealed class TrainedNetwork : IDisposable
     private readonly Parameter[] _parameters;
     private readonly (string Name, torch.Tensor Values)[] _frozen;
     private readonly torch.Tensor[] _averages;
+    private GradientBuckets? _buckets;
     private bool _isLearning = true;
 
     // All moments, in the process that reads or writes a checkpoint meanwhile.
@@ -138,13 +139,25 @@ internal sealed class TrainedNetwork : IDisposable
     /// <summary>What layers change while they compute: the module's buffers of Float32.</summary>
     public IReadOnlyList<torch.Tensor> Averages => _averages;
 
+    /// <summary>Exchanges gradients with other processes in buckets from now on.</summary>
+    /// <param name="group">The processes.</param>
+    /// <param name="bucketBytes">The least bytes of a bucket.</param>
+    public void UseBuckets(ProcessGroup group, long bucketBytes)
+    {
+        _buckets?.Dispose();
+        _buckets = new GradientBuckets(group, _shards, Module, _parameters, _gradients, bucketBytes);
+    }
+
+    /// <summary>The buckets, where processes exchange gradients.</summary>
+    public GradientBuckets? Buckets => _buckets;
+
     /// <inheritdoc cref="IGradientExchange.Sum"/>
     public void ExchangeGradients(IGradientExchange exchange)
     {
-        if (_shards is null)
+        if (_buckets is null)
             exchange.Sum(_gradients);
         else
-            _shards.Reduce(_gradients);
+            _buckets.Finish();
     }
 
     /// <summary>Makes room for all moments, which a checkpoint is to be read into.</summary>
@@ -241,6 +254,7 @@ internal sealed class TrainedNetwork : IDisposable
     /// <summary>Releases the training's buffers. The module keeps its weights.</summary>
     public void Dispose()
     {
+        _buckets?.Dispose();
         CloseMoments();
         foreach (Parameter parameter in _parameters.Where(p => !p.IsInvalid))
             parameter.grad = null;

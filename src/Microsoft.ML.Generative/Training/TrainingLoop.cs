@@ -89,6 +89,12 @@ internal sealed class TrainingLoop
             && _options.ValidationChoosesModel
             && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
             _best = new BestWeights(_networks);
+        if (_group is not null)
+        {
+            foreach (TrainedNetwork network in _networks)
+                network.UseBuckets(_group, _run.Options.Distributed!.BucketSize);
+        }
+
         _group?.CheckSources(_feeds.Select(f => f.Source), validation);
         if (run.Checkpoints is { } folder)
             _checkpoints = new CheckpointSession(run, folder, _networks[0].Name, _networks, _feeds, validation, _meter, _best);
@@ -126,6 +132,13 @@ internal sealed class TrainingLoop
         {
             Start(channel);
             bool wasCancelled = !RunSteps(channel, progress, generator);
+            if (_group is { Size: > 1, IsLeader: true, Times: { Exchanged: > 0 } times })
+            {
+                channel.Info(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Gradients were exchanged for {times.Exchanged:F1} s, {100 * times.HiddenShare:F0} % of it in backward passes."));
+            }
+
             Finish(keepsBest: wasCancelled || _options.EarlyStoppingPatience is not null);
         }
         finally
@@ -422,7 +435,8 @@ internal sealed class TrainingLoop
         // A step in which no process has anything to learn moves no weights.
         if (total == 0)
             return;
-        network.ExchangeGradients(_run.Exchange);
+        if (_group is null)
+            network.ExchangeGradients(_run.Exchange);
         if (_options.GradientClipNorm is not null || phase.ReportsGradientNorm)
         {
             network.ClipGradients(_options.GradientClipNorm ?? double.PositiveInfinity, _reads, norm =>
@@ -449,6 +463,7 @@ internal sealed class TrainingLoop
     {
         using var draws = new StepDraws(batches.Sum(b => (long)b.Rows));
         using var buffers = new StepBuffers(_networks.SelectMany(n => n.Averages), total);
+        int last = batches.FindLastIndex(b => b.IsOwn && b.Batch!.Value.Weight > 0);
         for (int i = 0; i < batches.Count; i++)
         {
             StopIfStepTakesLong();
@@ -458,7 +473,14 @@ internal sealed class TrainingLoop
                 SeedDropout(context.Step, i);
                 buffers.BeginBatch();
                 if (isOwn)
+                {
+                    BatchStatistics? statistics = SynchronizedStatistics(i, batches.Count);
+                    using IDisposable? scope = statistics is null ? null : BatchStatistics.Scope(statistics);
+                    if (i == last && statistics is null)
+                        _phases[index].Network.Buckets?.Watch();
                     Learn(index, present, total, context with { Draws = draws }, learningRate);
+                    statistics?.Check();
+                }
                 else
                     ComputeOnly(index, present, context with { Draws = draws, IsDiscarded = true });
                 if (isOwn && present.Weight > 0)
@@ -468,7 +490,19 @@ internal sealed class TrainingLoop
             draws.EndBatch(rows);
         }
 
+        // While gradients are on their way, the processes cannot meet for anything else.
+        if (_group is not null && total > 0)
+            _phases[index].Network.ExchangeGradients(_run.Exchange);
         buffers.EndStep(_group);
+    }
+
+    // The processes compute batches of consecutive numbers at the same time; at the end of an epoch the last ones have none.
+    private BatchStatistics? SynchronizedStatistics(int batch, int batches)
+    {
+        if (_group is not { Size: > 1 } group || !_run.Options.Distributed!.SynchronizeBatchNormalization)
+            return null;
+        int processes = Math.Min(group.Size, batches - batch / group.Size * group.Size);
+        return new BatchStatistics(values => group.SumOfFirst("the statistics of batch normalization", processes, values));
     }
 
     // Each batch of a step has dropout of its own, whatever process computes it. The first one has that of a step of one batch.
@@ -509,7 +543,9 @@ internal sealed class TrainingLoop
 
         // Each value weighs the same, whatever batch it is in.
         torch.Tensor part = batch.Weight == total ? losses.Total : losses.Total.Times(batch.Weight / total);
+        _phases[index].Network.Buckets?.BeginBackward();
         part.backward();
+        _phases[index].Network.Buckets?.EndBackward();
     }
 
     private InvalidOperationException Diverged(TrainedNetwork network, long step, double learningRate, string what, string values) => new(

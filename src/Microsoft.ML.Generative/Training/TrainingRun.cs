@@ -129,8 +129,16 @@ internal sealed class TrainingRun : IDisposable
             if (group is not null)
             {
                 var shared = new SharedOptions(
-                    seed, processes, SavedOptions.Of(options), options.OnCancel, options.Distributed!.ShardOptimizer);
+                    seed, processes, SavedOptions.Of(options), options.OnCancel, SharedOptions.Exchange.Of(options.Distributed!));
                 (seed, processes) = shared.Share(group, seedAskedFor);
+            }
+
+            if (group is not null && options.Distributed!.SynchronizeBatchNormalization && group.Size != processes)
+            {
+                throw new InvalidOperationException(
+                    $"The training began with {processes} processes and resumes with {group.Size}: with "
+                    + $"{nameof(TrainingOptions.Distributed)}.{nameof(DistributedOptions.SynchronizeBatchNormalization)}, whose statistics "
+                    + "are those of the batches of all processes, it needs as many as it began with.");
             }
 
             if (isLeader && group?.Size > processes * options.GradientAccumulationSteps)

@@ -88,6 +88,26 @@ public sealed partial class GenerativeToolTests(ServedModels models) : IClassFix
     }
 
     [Fact]
+    public async Task An_encoder_decoder_is_generated_with_described_and_converted_with_its_adapter()
+    {
+        string zip = Save(models.Translator, "translator.zip"), folder = Path.Combine(_folder, "french");
+        Assert.Equal((0, "rot\n", ""), await RunAsync("red\n", "generate", zip));
+        Assert.Equal((0, "rouge\n", ""), await RunAsync("", "generate", zip, "-p", "red", "--adapter", "french"));
+        string[] lines = (await RunAsync("", "info", zip)).Output.Split('\n');
+        Assert.Contains("Kind: SequenceToSequence", lines);
+        Assert.Contains("Adapters: french", lines);
+        Assert.Contains("Generation.Beams: 2", lines);
+        Assert.Contains($"Vocabulary: {models.Translator.Codec.VocabularySize}", lines);
+
+        Assert.Equal((0, folder + "\n", ""), await RunAsync("", "convert", zip, folder, "--adapter", "french"));
+        Assert.Equal((0, "vert\n", ""), await RunAsync("", "generate", folder, "-p", "green"));
+        string small = Path.Combine(_folder, "small.zip");
+        Assert.Equal(0, (await RunAsync("", "convert", zip, small, "--weights", "bfloat16")).Code);
+        Assert.Contains("WeightFormat: BFloat16", (await RunAsync("", "info", small)).Output);
+        Assert.Equal((0, "bleu\n", ""), await RunAsync("", "generate", small, "-p", "blue", "--adapter", "french"));
+    }
+
+    [Fact]
     public async Task Errors_have_words_and_codes()
     {
         string zip = Save(models.Parrot, "parrot.zip"), missing = Path.Combine(_folder, "missing.zip");

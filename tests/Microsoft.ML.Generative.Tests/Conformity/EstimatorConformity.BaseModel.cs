@@ -20,7 +20,7 @@ public abstract partial class EstimatorConformity<TTransformer>
     {
         MLContext ml = new(seed: 1);
         IDataView data = CreateData(ml);
-        using TTransformer first = CreateEstimator(ml).Fit(data);
+        TTransformer first = Trained;
         Dictionary<string, float[]> before = Parameters(first);
         List<object?[]> output = Rows.Read(first.Transform(data));
         string[] names = [.. before.Keys];
@@ -45,7 +45,7 @@ public abstract partial class EstimatorConformity<TTransformer>
     {
         MLContext ml = new(seed: 1);
         IDataView data = CreateData(ml);
-        using TTransformer first = CreateEstimator(ml).Fit(data);
+        TTransformer first = Trained;
         using var file = new MemoryStream();
         ml.Model.Save(first, data.Schema, file);
         file.Position = 0;
@@ -80,7 +80,8 @@ public abstract partial class EstimatorConformity<TTransformer>
         using var folders = new TemporaryFolder();
         MLContext ml = new(seed: 1);
         IDataView data = CreateData(ml);
-        using TTransformer first = CreateEstimator(ml, o => o.Seed = 1).Fit(data), second = CreateEstimator(ml, o => o.Seed = 2).Fit(data);
+        TTransformer first = Trained;
+        using TTransformer second = CreateEstimator(ml, o => o.Seed = 77).Fit(data);
         string name = Parameters(first).Keys.First();
         TTransformer Tune(TTransformer model) => CreateEstimator(ml, o =>
         {

@@ -11,8 +11,8 @@ public abstract partial class EstimatorConformity<TTransformer>
     {
         MLContext ml = new(seed: 1);
         IDataView data = CreateData(ml);
-        using TTransformer first = CreateEstimator(ml, options => options.Seed = 3).Fit(data);
-        using TTransformer second = CreateEstimator(ml, options => options.Seed = 4).Fit(data);
+        TTransformer first = Trained;
+        using TTransformer second = CreateEstimator(ml, options => options.Seed = 77).Fit(data);
         string[] outputs = OutputsOf(first, data);
 
         // Each of the first model's outputs is followed by a column of its type.
@@ -42,7 +42,7 @@ public abstract partial class EstimatorConformity<TTransformer>
     {
         MLContext ml = new(seed: 1);
         IDataView data = CreateData(ml);
-        using TTransformer plain = CreateEstimator(ml).Fit(data);
+        TTransformer plain = Trained;
         string output = OutputsOf(plain, data)[0];
         IEstimator<TTransformer> estimator = CreateEstimator(ml, options => NameOf(options, output).SetValue(options, InputColumn));
         using TTransformer model = estimator.Fit(data);

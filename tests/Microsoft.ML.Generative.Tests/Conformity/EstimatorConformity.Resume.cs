@@ -10,9 +10,7 @@ public abstract partial class EstimatorConformity<TTransformer>
     public void Resumed_training_equals_uninterrupted_training()
     {
         using var folders = new TemporaryFolder();
-        var whole = new Reports();
-        List<object?[]> expected = Train(folders.File("whole"), whole);
-        Dictionary<string, byte[]> finalState = LastState(folders.File("whole"));
+        (_, List<object?[]> expected, Reports whole, Dictionary<string, byte[]> finalState) = Finished;
         Assert.True(whole.All.Count > 1);
 
         for (int interruption = 1; interruption < whole.All.Count; interruption++)
@@ -50,32 +48,26 @@ public abstract partial class EstimatorConformity<TTransformer>
     [Fact]
     public void A_finished_training_returns_its_model_again()
     {
-        using var folders = new TemporaryFolder();
-        List<object?[]> expected = Train(folders.File("a"), new Reports());
         var again = new Reports();
-        Rows.AssertEqual(expected, Train(folders.File("a"), again), tolerance: 0);
+        Rows.AssertEqual(Finished.Rows, Train(Finished.Folder, again), tolerance: 0);
         Assert.Empty(again.All);
     }
 
     [Fact]
     public void Resuming_with_another_option_is_refused_naming_it()
     {
-        using var folders = new TemporaryFolder();
-        Train(folders.File("a"), new Reports());
         var error = Assert.Throws<InvalidOperationException>(() =>
-            Train(folders.File("a"), new Reports(), change: o => o.LearningRate *= 2));
+            Train(Finished.Folder, new Reports(), change: o => o.LearningRate *= 2));
         Assert.Contains("LearningRate was ", error.Message);
-        Assert.Contains(folders.Path, error.Message);
-        error = Assert.Throws<InvalidOperationException>(() => Train(folders.File("a"), new Reports(), change: o => o.Seed = 77));
+        Assert.Contains(Finished.Folder, error.Message);
+        error = Assert.Throws<InvalidOperationException>(() => Train(Finished.Folder, new Reports(), change: o => o.Seed = 77));
         Assert.Contains("Seed was 3 and is 77", error.Message);
     }
 
     [Fact]
     public void Resuming_with_other_data_is_refused_naming_the_difference()
     {
-        using var folders = new TemporaryFolder();
-        Train(folders.File("a"), new Reports());
-        var error = Assert.Throws<InvalidOperationException>(() => Train(folders.File("a"), new Reports(), rows: 8));
+        var error = Assert.Throws<InvalidOperationException>(() => Train(Finished.Folder, new Reports(), rows: 8));
         Assert.Contains("the data was '", error.Message);
         Assert.Contains("8 rows", error.Message);
     }

@@ -88,6 +88,38 @@ internal sealed class SequenceToSequenceGenerator(
         return WhileInUse(GeneratorOf(options).Stream(request, options, cancellation: cancellation));
     }
 
+    /// <summary>Writes the text for a source piece by piece on worker threads; that of beam search is one piece.</summary>
+    /// <param name="source">The source's tokens.</param>
+    /// <param name="options">How tokens are chosen.</param>
+    /// <param name="finished">Receives the whole text when it ends.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    /// <param name="scores">Receives how probable the tokens are, without beam search.</param>
+    public IAsyncEnumerable<string> StreamAsync(
+        int[] source, TextGenerationOptions options, Action<GeneratedText> finished, CancellationToken cancellation,
+        TokenScores? scores = null)
+    {
+        options = Checked(options);
+        return WorkerSequence.Enumerate(Pieces(), cancellation);
+
+        IEnumerable<string> Pieces()
+        {
+            using IDisposable use = engine.Use();
+            cancellation.ThrowIfCancellationRequested();
+            GenerationRequest request = Requests([source], SeedSequence.Choose(engine.Host, options.Seed))[0] with { Scores = scores };
+            TextGenerator generator = GeneratorOf(options);
+            if (options.Beams > 1)
+            {
+                GeneratedText whole = generator.GenerateAll([request], options, 1, cancellation.ThrowIfCancellationRequested)[0];
+                finished(whole);
+                yield return whole.Text;
+                yield break;
+            }
+
+            foreach (string piece in generator.Stream(request, options, finished, cancellation))
+                yield return piece;
+        }
+    }
+
     /// <summary>The tokens of a source, behind the model's prefix.</summary>
     /// <exception cref="ArgumentException">The text is too long, or has characters that the tokenizer lacks.</exception>
     public int[] Encode(string text)

@@ -37,8 +37,6 @@ namespace Microsoft.ML.Generative;
 /// </example>
 public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, IDisposable
 {
-    internal TextGenerationOptions GenerationDefaults => _definition.Defaults.Generation;
-
     internal const string LoaderSignature = "GenerativeSequenceToSeq";
 
     private static readonly ModelFormat _format = new("sequence-to-sequence", "GEN SEQ2", LoaderSignature);
@@ -80,6 +78,8 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     torch.nn.Module IBaseModel.Network => Network;
 
     internal SequenceToSequenceDefinition Definition => _definition;
+
+    internal SequenceToSequenceGenerator Generator => _generator;
 
     internal TextCodec Codec { get; }
 

@@ -30,6 +30,8 @@ public enum DistributedEngine
 /// </example>
 public sealed class DistributedOptions
 {
+    private const long DefaultBucketSize = 25 * 1024 * 1024;
+
     internal static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(30);
 
     /// <summary>The engine. Default: <see cref="DistributedEngine.Mpi"/>.</summary>
@@ -48,13 +50,31 @@ public sealed class DistributedOptions
     /// </summary>
     public bool ShardOptimizer { get; set; }
 
+    /// <summary>
+    /// The least bytes of a bucket of gradients, above 0. A bucket is exchanged as soon as the backward pass has its gradients, while it
+    /// computes those of earlier layers. A network with gradients for less than two buckets exchanges them after the backward pass. The
+    /// weights are the same; with more than two processes they may be rounded differently. Default: 25 MB, as in PyTorch.
+    /// </summary>
+    public long BucketSize { get; set; } = DefaultBucketSize;
+
+    /// <summary>
+    /// Whether batch normalization uses the mean and variance of the batches of all processes, as one process does with a batch of all
+    /// their rows, instead of those of its own. They are exchanged in each layer, forward and backward, and gradients after the backward
+    /// pass. For batches of a few rows. Default: false.
+    /// </summary>
+    public bool SynchronizeBatchNormalization { get; set; }
+
     /// <summary>What carries bytes between the processes, in place of the engine.</summary>
     internal IProcessTransport? Transport { get; set; }
+
+    /// <summary>How long gradients were on their way, of this object and its copies.</summary>
+    internal ExchangeTimes Times { get; } = new();
 
     internal void Validate()
     {
         OptionChecks.Defined(Engine, $"{nameof(TrainingOptions.Distributed)}.{nameof(Engine)}");
         OptionChecks.Positive(Timeout.TotalSeconds, $"{nameof(TrainingOptions.Distributed)}.{nameof(Timeout)}");
+        OptionChecks.Positive(BucketSize, $"{nameof(TrainingOptions.Distributed)}.{nameof(BucketSize)}");
     }
 
     internal DistributedOptions Copy() => (DistributedOptions)MemberwiseClone();

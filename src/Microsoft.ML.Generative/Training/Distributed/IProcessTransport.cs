@@ -9,6 +9,9 @@ internal interface IProcessTransport
     /// <summary>The processes.</summary>
     int Size { get; }
 
+    /// <summary>Whether it waits without keeping a processor busy: the training computes meanwhile.</summary>
+    bool LeavesProcessor { set; }
+
     /// <summary>Sends bytes to another process, in order.</summary>
     /// <returns>Whether they have been sent within the time.</returns>
     bool TrySend(int rank, ReadOnlySpan<byte> bytes, TimeSpan timeout);

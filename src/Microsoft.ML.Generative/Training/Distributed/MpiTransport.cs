@@ -18,6 +18,7 @@ internal sealed unsafe class MpiTransport : IProcessTransport
     private readonly MpiLibrary _library;
     private int _trainings;
     private bool _isAbandoned;
+    private volatile bool _leavesProcessor;
 
     private MpiTransport(MpiLibrary library)
     {
@@ -47,6 +48,11 @@ internal sealed unsafe class MpiTransport : IProcessTransport
     public int Rank => _library.Rank;
 
     public int Size => _library.Size;
+
+    public bool LeavesProcessor
+    {
+        set => _leavesProcessor = value;
+    }
 
     public bool TrySend(int rank, ReadOnlySpan<byte> bytes, TimeSpan timeout)
     {
@@ -99,7 +105,7 @@ internal sealed unsafe class MpiTransport : IProcessTransport
             TimeSpan waited = Stopwatch.GetElapsedTime(start);
             if (waited > timeout)
                 return false;
-            if (waited > _yielding)
+            if (waited > (_leavesProcessor ? _spinning : _yielding))
                 Thread.Sleep(1);
             else if (waited > _spinning)
                 Thread.Yield();

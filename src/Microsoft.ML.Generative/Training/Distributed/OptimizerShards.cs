@@ -19,13 +19,19 @@ internal sealed class OptimizerShards(ProcessGroup group, long count)
     /// <summary>The weights of this process.</summary>
     public long Length => Start(group.Rank + 1) - First;
 
-    /// <summary>Sums gradients over all processes: each has those of its weights afterwards, and no others.</summary>
-    /// <inheritdoc cref="ProcessGroup.SumIntoOwners" path="/exception"/>
-    public void Reduce(torch.Tensor gradients) => Within(gradients, parts => group.SumIntoOwners("gradients", parts));
+    /// <summary>
+    /// Sums a part of the gradients over all processes, which have met for gradients: each has those of its weights afterwards, and no
+    /// others.
+    /// </summary>
+    /// <param name="gradients">All gradients.</param>
+    /// <param name="first">The first of the part.</param>
+    /// <param name="length">The length of the part.</param>
+    /// <inheritdoc cref="ProcessGroup.SumBucketIntoOwners" path="/exception"/>
+    public void Reduce(torch.Tensor gradients, long first, long length) => Within(gradients, first, length, group.SumBucketIntoOwners);
 
     /// <summary>Gives all processes the weights that each has updated.</summary>
     /// <inheritdoc cref="ProcessGroup.SumIntoOwners" path="/exception"/>
-    public void Gather(torch.Tensor weights) => Within(weights, parts => group.FromOwners("updated weights", parts));
+    public void Gather(torch.Tensor weights) => Within(weights, 0, count, parts => group.FromOwners("updated weights", parts));
 
     /// <summary>The Euclidean norm of all parts, given that of this process.</summary>
     /// <inheritdoc cref="ProcessGroup.SumIntoOwners" path="/exception"/>
@@ -70,9 +76,13 @@ internal sealed class OptimizerShards(ProcessGroup group, long count)
 
     private long Start(int rank) => rank == group.Size ? count : count / Alignment * rank / group.Size * Alignment;
 
-    private void Within(torch.Tensor buffer, Action<IReadOnlyList<torch.Tensor>> act)
+    private void Within(torch.Tensor buffer, long first, long length, Action<IReadOnlyList<torch.Tensor>> act)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        act([.. Enumerable.Range(0, group.Size).Select(rank => buffer.narrow(0, Start(rank), Start(rank + 1) - Start(rank)))]);
+        act([.. Enumerable.Range(0, group.Size).Select(rank =>
+        {
+            long start = Math.Clamp(Start(rank), first, first + length), end = Math.Clamp(Start(rank + 1), first, first + length);
+            return buffer.narrow(0, start, end - start);
+        })]);
     }
 }

@@ -12,7 +12,8 @@ namespace Microsoft.ML.Generative.Training.Distributed;
 /// The processes of one training. Before anything is exchanged, all meet: each tells process 0 whether it continues, and learns from it
 /// whether all do. So an error or a cancellation in one of them ends all at the same place, and one that does not come is named.
 /// </summary>
-internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout) : IGradientExchange, IDisposable
+internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout, ExchangeTimes? times = null)
+    : IGradientExchange, IDisposable
 {
     // MPI's reductions are fastest in pieces that fit the caches.
     private const int PieceLength = 1 << 20;
@@ -36,10 +37,25 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <summary>Whether it was canceled because the system has asked one of the processes to end.</summary>
     public bool IsTerminating { get; private set; }
 
+    /// <summary>How long gradients are on their way.</summary>
+    public ExchangeTimes Times { get; } = times ?? new ExchangeTimes();
+
+    /// <summary>Ends an exchange that is on its way. Before that, this process cannot meet the others for anything else.</summary>
+    public Action? Unfinished { get; set; }
+
+    /// <inheritdoc cref="IProcessTransport.LeavesProcessor"/>
+    public bool LeavesProcessor
+    {
+        set => transport.LeavesProcessor = value;
+    }
+
     /// <summary>Joins the processes that the options name, or none.</summary>
     /// <inheritdoc cref="MpiTransport.Acquire" path="/exception"/>
-    public static ProcessGroup? Join(DistributedOptions? options) =>
-        options is null ? null : new ProcessGroup(options.Transport ?? MpiTransport.Acquire(), options.Timeout);
+    public static ProcessGroup? Join(DistributedOptions? options)
+    {
+        options?.Times.Reset();
+        return options is null ? null : new ProcessGroup(options.Transport ?? MpiTransport.Acquire(), options.Timeout, options.Times);
+    }
 
     /// <inheritdoc/>
     public double TotalWeight(double weight) => Sum("a part of a step", weight)[0];
@@ -47,16 +63,44 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <inheritdoc/>
     public void Sum(torch.Tensor gradients)
     {
-        Meet("gradients", [], []);
+        MeetForGradients();
+        SumBucket(gradients);
+    }
+
+    /// <summary>Meets the others before buckets of gradients are summed.</summary>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public void MeetForGradients() => Meet("gradients", [], []);
+
+    /// <summary>Replaces a bucket of gradients by its sum over all processes, which have met for gradients.</summary>
+    /// <exception cref="TimeoutException">A process does not answer.</exception>
+    public void SumBucket(torch.Tensor gradients)
+    {
         if (Size == 1)
             return;
         using IDisposable noGradient = torch.no_grad();
         SumOfAll(gradients);
     }
 
+    /// <summary>
+    /// Sums a bucket of gradients over all processes, which have met for gradients, each part in the process that owns it; in the others it
+    /// loses its values.
+    /// </summary>
+    /// <param name="parts">A part for each process, in the order of their numbers.</param>
+    /// <exception cref="TimeoutException">A process does not answer.</exception>
+    public void SumBucketIntoOwners(IReadOnlyList<torch.Tensor> parts) => ForEachOwner(parts, isSource: false, (t, owner, piece, limit) =>
+        t.TrySumInto(owner, MemoryMarshal.Cast<byte, float>(piece), limit));
+
     /// <summary>The sums of values over all processes.</summary>
     /// <inheritdoc cref="Meet" path="/exception"/>
     public double[] Sum(string operation, params double[] values) => Meet(operation, values, []).Result.Sums;
+
+    /// <summary>The sums of values over the first processes, which alone take part.</summary>
+    /// <param name="operation">What is summed.</param>
+    /// <param name="processes">How many of the processes have values.</param>
+    /// <param name="values">Those of this process.</param>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public double[] SumOfFirst(string operation, int processes, double[] values) =>
+        Meet(operation, values, [], present: processes).Result.Sums;
 
     /// <summary>
     /// Weighted means over all processes of tensors that all have, in place; with a total weight of 0 they stay as they are.
@@ -143,14 +187,19 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <param name="operation">What is summed.</param>
     /// <param name="parts">A tensor of each process, in the order of their numbers.</param>
     /// <inheritdoc cref="Meet" path="/exception"/>
-    public void SumIntoOwners(string operation, IReadOnlyList<torch.Tensor> parts) =>
-        ForEachOwner(operation, parts, isSource: false, (t, owner, piece, limit) =>
-            t.TrySumInto(owner, MemoryMarshal.Cast<byte, float>(piece), limit));
+    public void SumIntoOwners(string operation, IReadOnlyList<torch.Tensor> parts)
+    {
+        Meet(operation, [], []);
+        SumBucketIntoOwners(parts);
+    }
 
     /// <summary>Gives all processes the values that tensors have in the processes that own them.</summary>
     /// <inheritdoc cref="SumIntoOwners"/>
-    public void FromOwners(string operation, IReadOnlyList<torch.Tensor> parts) =>
-        ForEachOwner(operation, parts, isSource: true, (t, owner, piece, limit) => t.TryBroadcast(owner, piece, limit));
+    public void FromOwners(string operation, IReadOnlyList<torch.Tensor> parts)
+    {
+        Meet(operation, [], []);
+        ForEachOwner(parts, isSource: true, (t, owner, piece, limit) => t.TryBroadcast(owner, piece, limit));
+    }
 
     public void Dispose() => transport.Release();
 
@@ -186,6 +235,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <summary>Tells the others that this process does not continue, unless they know it.</summary>
     public void Fail(Exception reason)
     {
+        EndExchange();
         bool isCanceled = reason is OperationCanceledException;
         if (_hasEnded || (isCanceled && IsCanceled))
             return;
@@ -209,6 +259,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <exception cref="TimeoutException">A process does not answer; the message names it.</exception>
     public void Cancel(bool isTerminating = false)
     {
+        EndExchange();
         if (IsCanceled || _hasEnded)
             return;
         try
@@ -221,14 +272,28 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         }
     }
 
+    // The others wait for what this process has begun.
+    private void EndExchange()
+    {
+        try
+        {
+            Unfinished?.Invoke();
+        }
+        catch (Exception e) when (e is InvalidOperationException or OperationCanceledException or TimeoutException)
+        {
+            // The caller throws its own.
+        }
+    }
+
     /// <exception cref="InvalidOperationException">A process has failed, or is elsewhere in its program.</exception>
     /// <exception cref="OperationCanceledException">A process was canceled.</exception>
     /// <exception cref="TimeoutException">A process does not answer; the message names it.</exception>
     private (ProcessNote Result, byte[][] Others) Meet(
-        string operation, double[] sums, byte[] payload, ProcessState state = ProcessState.Continues, string text = "")
+        string operation, double[] sums, byte[] payload, ProcessState state = ProcessState.Continues, string text = "",
+        int? present = null)
     {
         var own = new ProcessNote(state, operation, text, sums, payload);
-        (ProcessNote result, byte[][] others) = IsLeader ? Lead(own) : (Follow(own), []);
+        (ProcessNote result, byte[][] others) = IsLeader ? Lead(own, present ?? Size) : (Follow(own), []);
         switch (result.State)
         {
             case ProcessState.Failed:
@@ -243,29 +308,32 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         }
     }
 
-    private (ProcessNote Result, byte[][] Others) Lead(ProcessNote own)
+    private (ProcessNote Result, byte[][] Others) Lead(ProcessNote own, int present)
     {
-        var notes = new ProcessNote?[Size];
+        var notes = new ProcessNote?[present];
         notes[0] = own;
         var watch = Stopwatch.StartNew();
-        for (int rank = 1; rank < Size; rank++)
-        {
-            // Those that have come are heard also where an earlier one has not.
-            TimeSpan left = timeout - watch.Elapsed;
-            notes[rank] = Receive(rank, left > _afterTimeout ? left : _afterTimeout);
-        }
-
+        for (int rank = 1; rank < present; rank++)
+            notes[rank] = Hear(rank);
         ProcessNote result = Decide(own, notes);
         byte[] bytes = result.ToBytes();
-        for (int rank = 1; rank < Size; rank++)
+        for (int rank = 1; rank < (result.State == ProcessState.Continues ? present : Size); rank++)
         {
-            if (notes[rank] is not null)
+            // Who has nothing to do here learns of an end where it meets the others next.
+            if ((rank < present ? notes[rank] : Hear(rank)) is not null)
                 Send(rank, bytes);
         }
 
         if (notes.Contains(null))
             throw Ended(result.Text);
         return (result, [.. notes.Skip(1).Select(n => n!.Payload)]);
+
+        // Those that have come are heard also where an earlier one has not.
+        ProcessNote? Hear(int rank)
+        {
+            TimeSpan left = timeout - watch.Elapsed;
+            return Receive(rank, left > _afterTimeout ? left : _afterTimeout);
+        }
     }
 
     private ProcessNote Decide(ProcessNote own, ProcessNote?[] notes)
@@ -314,9 +382,8 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         return transport.TryReceive(rank, bytes, limit) ? ProcessNote.FromBytes(bytes) : null;
     }
 
-    private void ForEachOwner(string operation, IReadOnlyList<torch.Tensor> parts, bool isSource, OwnerAction act)
+    private void ForEachOwner(IReadOnlyList<torch.Tensor> parts, bool isSource, OwnerAction act)
     {
-        Meet(operation, [], []);
         if (Size == 1)
             return;
         using IDisposable noGradient = torch.no_grad();

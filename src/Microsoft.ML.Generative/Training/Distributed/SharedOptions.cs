@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Training.Checkpoints;
 
 namespace Microsoft.ML.Generative.Training.Distributed;
@@ -10,9 +11,9 @@ namespace Microsoft.ML.Generative.Training.Distributed;
 /// <param name="Processes">The processes that the training began with.</param>
 /// <param name="Options">The options that decide about a training.</param>
 /// <param name="OnCancel">What a cancellation does.</param>
-/// <param name="ShardsOptimizer">Whether the processes share the optimizer's state.</param>
+/// <param name="Distributed">What the processes exchange.</param>
 internal sealed record SharedOptions(
-    long Seed, int Processes, JsonObject Options, CancellationBehavior OnCancel, bool ShardsOptimizer)
+    long Seed, int Processes, JsonObject Options, CancellationBehavior OnCancel, SharedOptions.Exchange Distributed)
 {
     /// <summary>Takes the values of process 0, and compares its options.</summary>
     /// <param name="group">The processes.</param>
@@ -32,15 +33,30 @@ internal sealed record SharedOptions(
 
         if (OnCancel != leader.OnCancel)
             differences.Add($"{nameof(TrainingOptions.OnCancel)} is {leader.OnCancel} in process 0 and {OnCancel} in this one");
-        if (ShardsOptimizer != leader.ShardsOptimizer)
+        foreach (((string name, string own), (_, string ofLeader)) in Distributed.Values.Zip(leader.Distributed.Values))
         {
-            differences.Add(
-                $"{nameof(TrainingOptions.Distributed)}.{nameof(DistributedOptions.ShardOptimizer)} is {leader.ShardsOptimizer} in "
-                + $"process 0 and {ShardsOptimizer} in this one");
+            if (own != ofLeader)
+                differences.Add($"{nameof(TrainingOptions.Distributed)}.{name} is {ofLeader} in process 0 and {own} in this one");
         }
 
         return differences.Count == 0
             ? (leader.Seed, leader.Processes)
             : throw new InvalidOperationException($"The processes of the training have other options: {string.Join("; ", differences)}.");
+    }
+
+    /// <summary>The options of what the processes exchange.</summary>
+    internal sealed record Exchange(bool ShardOptimizer, long BucketSize, bool SynchronizeBatchNormalization)
+    {
+        public static Exchange Of(DistributedOptions options) =>
+            new(options.ShardOptimizer, options.BucketSize, options.SynchronizeBatchNormalization);
+
+        /// <summary>Their names and values.</summary>
+        [JsonIgnore]
+        public IEnumerable<(string Name, string Value)> Values =>
+        [
+            (nameof(ShardOptimizer), $"{ShardOptimizer}"),
+            (nameof(BucketSize), BucketSize.ToString(CultureInfo.InvariantCulture)),
+            (nameof(SynchronizeBatchNormalization), $"{SynchronizeBatchNormalization}"),
+        ];
     }
 }

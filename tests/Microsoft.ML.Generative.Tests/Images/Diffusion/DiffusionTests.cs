@@ -127,7 +127,7 @@ public sealed class DiffusionTests
         // A network that tells the noise of one value without a fault would come back exactly; this one nearly does.
         DiffusionTransformer model = _labeled.Value;
         float[] first = Pixels(0), last = Pixels(1);
-        float[][] between = [.. model.Interpolate(first, last, 5, new() { Label = 0, Steps = 250, BatchSize = 2 })
+        float[][] between = [.. model.Interpolate(first, last, 5, new() { Label = 0, Steps = 250, BatchSize = 3 })
             .GetColumn<float[]>("Generated")];
         Assert.Equal(5, between.Length);
         Assert.True(

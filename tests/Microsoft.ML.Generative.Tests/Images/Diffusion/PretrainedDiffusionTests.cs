@@ -20,6 +20,16 @@ public sealed class PretrainedDiffusionTests
         return _ml.Transforms.Generative().Diffusion(options).Fit(TinyImages.AsVectors(_ml, 24));
     }
 
+    /// <summary>One of <see cref="_models"/>, trained once; no test changes it.</summary>
+    private static DiffusionTransformer Trained(string name = "unconditional")
+    {
+        if (!_trained.TryGetValue(name, out DiffusionTransformer? model))
+            _trained.Add(name, model = Fit(_models[name]));
+        return model;
+    }
+
+    private static readonly Dictionary<string, DiffusionTransformer> _trained = [];
+
     public static TheoryData<string> Models => [.. _models.Keys];
 
     private static readonly Dictionary<string, Action<DiffusionOptions>> _models = new()
@@ -43,7 +53,7 @@ public sealed class PretrainedDiffusionTests
     public void A_folder_draws_what_its_model_drew(string name)
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(_models[name]);
+        DiffusionTransformer model = Trained(name);
         model.SavePretrained(folder.Path);
         using DiffusionTransformer loaded = _ml.Generative().LoadPretrainedDiffusion(folder.Path);
 
@@ -116,7 +126,7 @@ public sealed class PretrainedDiffusionTests
     public void A_folder_names_what_of_diffusers_runs_it(string name, string pipeline, string scheduler)
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(_models[name]);
+        DiffusionTransformer model = Trained(name);
         model.SavePretrained(folder.Path);
 
         JsonObject index = Json(folder.File("model_index.json")), config = Json(folder.File("scheduler/scheduler_config.json"));
@@ -152,7 +162,7 @@ public sealed class PretrainedDiffusionTests
     public void A_readme_of_the_users_own_stays()
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(_ => { });
+        DiffusionTransformer model = Trained();
         File.WriteAllText(folder.File("README.md"), "Mine.");
         model.SavePretrained(folder.Path);
         Assert.Equal("Mine.", File.ReadAllText(folder.File("README.md")));
@@ -162,7 +172,7 @@ public sealed class PretrainedDiffusionTests
     public void A_configuration_with_Pythons_infinity_is_read()
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(o => o.Sampler = DiffusionSampler.DpmSolver);
+        DiffusionTransformer model = Trained("DPM-Solver");
         model.SavePretrained(folder.Path);
         string path = folder.File("scheduler/scheduler_config.json");
         // As diffusers saves the class's default.
@@ -177,7 +187,7 @@ public sealed class PretrainedDiffusionTests
     public void A_folder_has_diffusers_names()
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(o => (o.LabelColumnName, o.LabelCount) = ("Number", 24));
+        DiffusionTransformer model = Trained("classes with guidance");
         model.SavePretrained(folder.Path);
 
         JsonObject config = Json(folder.File("unet/config.json"));
@@ -200,7 +210,7 @@ public sealed class PretrainedDiffusionTests
     public void Attention_of_old_checkpoints_is_found_under_its_old_names()
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(_ => { });
+        DiffusionTransformer model = Trained();
         model.SavePretrained(folder.Path);
         string path = folder.File("unet/diffusion_pytorch_model.safetensors");
         using (DisposeScope scope = torch.NewDisposeScope())
@@ -233,7 +243,7 @@ public sealed class PretrainedDiffusionTests
     public void A_folder_without_sub_folders_loads_with_or_without_its_index(bool hasIndex)
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(_ => { });
+        DiffusionTransformer model = Trained();
         model.SavePretrained(folder.Path);
         MoveToRoot(folder);
         if (!hasIndex)
@@ -253,8 +263,7 @@ public sealed class PretrainedDiffusionTests
     public void What_a_folder_without_sub_folders_lacks_is_named()
     {
         using var folder = new TemporaryFolder();
-        using (DiffusionTransformer model = Fit(_ => { }))
-            model.SavePretrained(folder.Path);
+        Trained().SavePretrained(folder.Path);
         MoveToRoot(folder);
         File.Move(folder.File("diffusion_pytorch_model.safetensors"), folder.File("diffusion_pytorch_model.bin"));
         string message = Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
@@ -299,8 +308,7 @@ public sealed class PretrainedDiffusionTests
     public void Configurations_that_do_not_fit_are_refused_by_name(string member, string value, string named)
     {
         using var folder = new TemporaryFolder();
-        using (DiffusionTransformer model = Fit(_ => { }))
-            model.SavePretrained(folder.Path);
+        Trained().SavePretrained(folder.Path);
         JsonObject config = Json(folder.File("unet/config.json"));
         config[member] = JsonNode.Parse(value);
         File.WriteAllText(folder.File("unet/config.json"), config.ToJsonString());
@@ -313,8 +321,7 @@ public sealed class PretrainedDiffusionTests
         using var folder = new TemporaryFolder();
         Assert.Contains(
             "model_index.json", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
-        using (DiffusionTransformer model = Fit(_ => { }))
-            model.SavePretrained(folder.Path);
+        Trained().SavePretrained(folder.Path);
         string weights = folder.File("unet/diffusion_pytorch_model.safetensors");
         File.Move(weights, folder.File("unet/diffusion_pytorch_model.bin"));
         Assert.Contains("pickle", Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);

@@ -187,6 +187,8 @@ public sealed class DistributedTrainingTests
         Assert.Contains("Seed is 1 in process 0 and 2 in this one", Message(o => o.Seed = 2, 40));
         Assert.Contains(
             "Distributed.ShardOptimizer is False in process 0 and True in this one", Message(o => { }, 40, shards: true));
+        Assert.Contains(
+            "Distributed.BucketSize is 26214400 in process 0 and 1 in this one", Message(o => { }, 40, shards: true));
         Assert.Contains("Process 1 has other training data than process 0", Message(o => { }, 41));
 
         static string Message(Action<VaeOptions> configure, int rows, bool shards = false) => ThreadProcesses.Run(2, transport => Train(
@@ -205,6 +207,69 @@ public sealed class DistributedTrainingTests
         string file = Assert.Single(Directory.GetFiles(folder.Path, "*.checkpoint"));
         Assert.Equal(2, Microsoft.ML.Generative.Training.Checkpoints.CheckpointFile.ReadStateOnly(file).Processes);
     }
+
+    // With 20 rows, the second process has no batch in an epoch's last step; with 21 it has one row.
+    [Theory]
+    [InlineData(20)]
+    [InlineData(21)]
+    public void Synchronized_batch_normalization_trains_as_one_process_does_with_the_batch_of_both(int rows)
+    {
+        float[] one = Classifier(null, 8, rows);
+        float[][] two = ThreadProcesses.Results(2, transport => Classifier(transport, 4, rows));
+        AssertNear(one, two[0], 2e-4);
+        Assert.Equal(two[0], two[1]);
+        float[][] apart = ThreadProcesses.Results(2, transport => Classifier(transport, 4, rows, synchronizes: false));
+        Assert.True(Distance(one, apart[0]) > 1e-3);
+    }
+
+    [Fact]
+    public void Synchronized_batch_normalization_is_resumed_by_as_many_processes()
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoints = new CheckpointOptions(folder.Path);
+        ThreadProcesses.Results(2, transport => Classifier(transport, 4, 16, checkpoints: checkpoints));
+        (float[]?, Exception? Error)[] results =
+            ThreadProcesses.Run(3, transport => Classifier(transport, 4, 16, checkpoints: checkpoints));
+        Assert.All(results, r => Assert.Contains("began with 2 processes and resumes with 3", r.Error!.Message));
+    }
+
+    private static float[] Classifier(
+        IProcessTransport? transport, int batchSize, int rows, bool synchronizes = true, CheckpointOptions? checkpoints = null)
+    {
+        var ml = new MLContext();
+        var options = new ImageClassifierOptions
+        {
+            InputColumnName = "Pixels",
+            LabelColumnName = "Side",
+            BaseChannels = 4,
+            Stages = 2,
+            Normalization = ImageClassifierNormalization.Batch,
+            BatchSize = batchSize,
+            Epochs = 2,
+            Optimizer = OptimizerKind.Sgd,
+            LearningRate = 0.05,
+            WarmupSteps = 0,
+            Shuffle = false,
+            Precision = ComputePrecision.Float32,
+            Seed = 1,
+            Threads = 1,
+            Checkpoints = checkpoints,
+        };
+        if (transport is not null)
+        {
+            options.Distributed = new DistributedOptions
+            {
+                Transport = transport,
+                Timeout = TimeSpan.FromSeconds(30),
+                SynchronizeBatchNormalization = synchronizes,
+            };
+        }
+
+        using ImageClassifierTransformer model = ml.Transforms.Generative().ImageClassifier(options).Fit(LabeledImages.WithTextKeys(ml, rows));
+        return [.. ModuleWeights.Of(((IBaseModel)model).Network).SelectMany(t => TensorMemory.ToArray<float>(t.Tensor))];
+    }
+
+    private static double Distance(float[] a, float[] b) => a.Zip(b, (x, y) => Math.Abs((double)x - y)).Max();
 
     private static float[] Train(
         IProcessTransport? transport, Action<VaeOptions> configure, int rows = 40, int? broken = null, bool shards = false)
@@ -229,6 +294,7 @@ public sealed class DistributedTrainingTests
                 Transport = transport,
                 Timeout = TimeSpan.FromSeconds(30),
                 ShardOptimizer = shards,
+                BucketSize = shards ? 1 : new DistributedOptions().BucketSize,
             };
         }
 

@@ -53,6 +53,13 @@ internal sealed class ThreadProcesses(int size) : IDisposable
 
         public int Size => owner._parts.Length;
 
+        public bool LeavesProcessor
+        {
+            set
+            {
+            }
+        }
+
         public bool TrySend(int to, ReadOnlySpan<byte> bytes, TimeSpan timeout)
         {
             owner.Queue(rank, to).Add(bytes.ToArray());

@@ -20,7 +20,7 @@ internal static class TrainingProcess
         {
             var training = (IProcessConformity)Activator.CreateInstance(family)!;
             Dictionary<string, float[]> together = training.Train(
-                new DistributedOptions { Timeout = TimeSpan.FromMinutes(2) }, 1, steps);
+                new DistributedOptions { Timeout = TimeSpan.FromMinutes(2), BucketSize = 1 }, 1, steps);
             if (i % size == rank)
                 results.Add(FamilyDifference.Between(family.Name, training.Train(null, size, steps), together));
         }
