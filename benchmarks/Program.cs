@@ -20,6 +20,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["gpt-bf16"] = GptWorkload.RunBFloat16,
     ["bert"] = EncoderWorkload.RunMasked,
     ["embed"] = EncoderWorkload.RunEmbed,
+    ["polarity"] = PolarityWorkload.Run,
     ["lora"] = LoraWorkload.Run,
     ["lora-adapter"] = LoraWorkload.RunAdapter,
     ["lora-full"] = LoraWorkload.RunFull,
@@ -74,12 +75,12 @@ Option<double> seconds = new("--seconds") { Description = "How long to measure."
 Option<string> data = new("--data")
 {
     Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. distributed: gpt, gpt-10m, ddpm or vae. "
-    + "lora-method: full, lora, dora or another method of lora-quality.",
+    + "lora-method: full, lora, dora or another method of lora-quality. polarity: features, small or tuned.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
 Option<string?> model = new("--model")
 {
-    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed: the folder of the encoder.",
+    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed, polarity: the folder of the encoder.",
 };
 Option<string> preset = new("--preset")
 {

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
 using static TorchSharp.torch;
@@ -28,9 +30,11 @@ internal static class PeftConfig
     // They change the base model, too, so that the adapter alone is not enough.
     private static readonly string[] _changingInitializations = ["pissa", "olora", "loftq", "corda", "lora_ga"];
 
-    /// <summary>The options with which a training would make such an adapter, and the blocks that have it.</summary>
+    /// <summary>
+    /// The options with which a training would make such an adapter, and whether a module, by PEFT's name, is in a layer that has it.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file asks for something that is not supported; the message names it.</exception>
-    public static (LoraOptions Options, IReadOnlyList<int>? Blocks) Read(ConfigReader json)
+    public static (LoraOptions Options, Predicate<string> IsInLayers) Read(ConfigReader json)
     {
         if (json.Text("peft_type") is var type && type != Lora)
             throw json.Bad($"'peft_type' is {Quoted.Text(type ?? "missing")}; expected '{Lora}'");
@@ -64,7 +68,21 @@ internal static class PeftConfig
         if (json.IsText("exclude_modules"))
             throw json.Bad("'exclude_modules' is a regular expression; only a list is supported");
         options.ExcludeModules = json.Texts("exclude_modules") ?? [];
-        return (options, json.Counts("layers_to_transform"));
+        return (options, Layers(json));
+    }
+
+    // As PEFT finds a layer's number in a name: without a pattern, it is the last number.
+    private static Predicate<string> Layers(ConfigReader json)
+    {
+        const string patternName = "layers_pattern";
+        if (json.Counts("layers_to_transform") is not { Count: > 0 } numbers)
+            return _ => true;
+        string[] patterns = json.TextOrTexts(patternName) ?? [];
+        string[] before = [.. patterns.Where(pattern => pattern.Length > 0).Select(Regex.Escape)];
+        Regex[] all = [.. (before.Length > 0 ? before : ["[^.]*"]).Select(
+            name => new Regex($@"\A.*\.{name}\.([0-9]+)\.", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant))];
+        return module => all.Select(pattern => pattern.Match(module)).FirstOrDefault(match => match.Success) is { } found
+            && int.TryParse(found.Groups[1].Value, CultureInfo.InvariantCulture, out int number) && numbers.Contains(number);
     }
 
     private static Dictionary<string, T> Pattern<T>(ConfigReader json, string name, Func<ConfigReader, string, T> read) =>

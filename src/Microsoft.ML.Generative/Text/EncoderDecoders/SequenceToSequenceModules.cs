@@ -8,6 +8,8 @@ namespace Microsoft.ML.Generative.Text.EncoderDecoders;
 /// </summary>
 internal static class SequenceToSequenceModules
 {
+    public static PeftNetwork PeftOf(SequenceToSequenceNetwork network) => new(network, Of(network), PeftNetwork.SequenceToSequence);
+
     public static AdaptableNetwork Of(SequenceToSequenceNetwork network)
     {
         List<AdaptableModule> modules = [];

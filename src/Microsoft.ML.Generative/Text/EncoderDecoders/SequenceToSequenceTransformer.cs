@@ -235,6 +235,44 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
         Derive(networks => networks.Combine(name, weights, combination));
 
     /// <summary>
+    /// Writes the active adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which
+    /// PEFT reads on top of the base model in the layout of transformers (<see cref="SavePretrained"/> of the model without adapter).
+    /// </summary>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier adapter are replaced.</param>
+    /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SaveAdapter(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        PeftFolder.Save(folder, SequenceToSequenceModules.PeftOf(Networks.Base), Networks.RequireActive());
+    }
+
+    /// <summary>Makes a model that also has an adapter from a folder in the layout of PEFT, and uses it.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">The name is taken.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, asks for what is not supported, or is not of this network: names that are missing or match nothing are listed.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// SequenceToSequenceTransformer model = mlContext.Generative().LoadPretrainedSequenceToSequence("models/flan-t5-small");
+    /// SequenceToSequenceTransformer german = model.LoadAdapter("adapters/german", "german");
+    /// Console.WriteLine(german.Generate("My name is Arthur"));
+    /// </code>
+    /// </example>
+    public SequenceToSequenceTransformer LoadAdapter(string folder, string name = LoraOptions.Defaults.Name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        Networks.CheckIsNew(name);
+        return Derive(networks => networks.With(PeftFolder.Load(folder, name, SequenceToSequenceModules.PeftOf(networks.Base))));
+    }
+
+    /// <summary>
     /// Makes a model without adapters whose weights have the active adapter's changes in them: it gives the same outputs.
     /// </summary>
     /// <returns>

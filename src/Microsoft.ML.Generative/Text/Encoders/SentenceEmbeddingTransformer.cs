@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Encoders;
@@ -93,6 +94,49 @@ public sealed class SentenceEmbeddingTransformer : EncoderTransformer, IEmbeddin
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
         PretrainedEncoder.Save(folder, this, _definition);
+    }
+
+    /// <summary>
+    /// Writes the adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which PEFT
+    /// reads on top of the base model in the layout of transformers.
+    /// </summary>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier adapter are replaced.</param>
+    /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
+    /// <exception cref="NotSupportedException">
+    /// transformers has no encoder of this shape, or no module like one that has an adapter; nothing has been written then.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SaveAdapter(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        PeftFolder.Save(folder, PeftEncoder.Of(Networks.Encoder.Base), Networks.Encoder.RequireActive());
+    }
+
+    /// <summary>Makes a model with an adapter from a folder in the layout of PEFT.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="InvalidOperationException">The model uses an adapter already.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, asks for what is not supported, or is not of this network: names that are missing or match nothing are listed.
+    /// </exception>
+    /// <exception cref="NotSupportedException">transformers has no encoder of this shape.</exception>
+    /// <example>
+    /// <code>
+    /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
+    /// SentenceEmbeddingTransformer law = encoder.LoadAdapter("adapters/law");
+    /// float[] vector = law.Embed("the right to be heard");
+    /// </code>
+    /// </example>
+    public SentenceEmbeddingTransformer LoadAdapter(string folder, string name = LoraOptions.Defaults.Name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        AdaptedNetwork<EncoderNetwork> encoder = PeftEncoder.Load(folder, name, Networks.Encoder, PeftEncoder.Of);
+        return new SentenceEmbeddingTransformer(Host, _definition, Codec, new EncoderNetworks(encoder), Device);
     }
 
     int[] IEmbeddingModel.Encode(string text) => Codec.Encode(text).Ids;

@@ -4,6 +4,7 @@ using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Encoders;
@@ -60,6 +61,63 @@ public sealed class TextClassificationTransformer : EncoderTransformer
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
         PretrainedEncoder.Save(folder, this);
+    }
+
+    /// <summary>
+    /// Writes the adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which PEFT
+    /// reads on top of the base model in the layout of transformers, with the classifier as modules
+    /// to save.
+    /// </summary>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier adapter are replaced.</param>
+    /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
+    /// <exception cref="NotSupportedException">
+    /// transformers has no classifier of this shape, or no module like one that has an adapter; nothing has been written then.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SaveAdapter(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        EncoderConfig config = PretrainedEncoder.ConfigOf(this);
+        PeftFolder.Save(folder, PeftEncoder.Of(Networks.Encoder.Base, Head, config), Networks.Encoder.RequireActive());
+    }
+
+    /// <summary>Makes a model with an adapter from a folder in the layout of PEFT, and what that has of the classifier.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="InvalidOperationException">The model uses an adapter already.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, asks for what is not supported, or is not of this network: names that are missing or match nothing are listed.
+    /// </exception>
+    /// <exception cref="NotSupportedException">transformers has no classifier of this shape.</exception>
+    /// <example>
+    /// <code>
+    /// TextClassificationTransformer model = mlContext.Generative().LoadPretrainedTextClassification("models/reviews");
+    /// TextClassificationTransformer films = model.LoadAdapter("adapters/films");
+    /// </code>
+    /// </example>
+    public TextClassificationTransformer LoadAdapter(string folder, string name = LoraOptions.Defaults.Name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        EncoderConfig config = PretrainedEncoder.ConfigOf(this);
+        ClassificationHead head = ModuleTensors.WithoutValues(() => new ClassificationHead(Architecture, ClassCount, Head.Kind));
+        try
+        {
+            head.to(Device);
+            EncoderCopies.CopyCommon(Head, head);
+            AdaptedNetwork<EncoderNetwork> encoder =
+                PeftEncoder.Load(folder, name, Networks.Encoder, network => PeftEncoder.Of(network, head, config));
+            return new TextClassificationTransformer(Host, Definition, Codec, new EncoderNetworks(encoder, head), Device);
+        }
+        catch
+        {
+            head.Dispose();
+            throw;
+        }
     }
 
     internal static OutputColumn[] OutputColumns(TextClassificationColumns columns, PrimitiveDataViewType? labelType) =>

@@ -482,7 +482,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
-        PeftFolder.Save(folder, Networks.Base, Networks.RequireActive());
+        PeftFolder.Save(folder, PeftLanguageModel.Of(Networks.Base), Networks.RequireActive());
     }
 
     /// <summary>Makes a model that also has an adapter from a folder in the layout of PEFT, and uses it.</summary>
@@ -507,7 +507,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         Networks.CheckIsNew(name);
-        return Derive(networks => networks.With(PeftFolder.Load(folder, name, networks.Base)));
+        return Derive(networks => networks.With(PeftFolder.Load(folder, name, PeftLanguageModel.Of(networks.Base))));
     }
 
     /// <summary>

@@ -97,6 +97,24 @@ public sealed class SequenceAdapterTests : IClassFixture<SmallPairsModel>, IDisp
             () => Tune(null, new LoraOptions())).Message);
     }
 
+    [Fact]
+    public void A_model_saves_and_loads_its_adapter()
+    {
+        using SequenceToSequenceTransformer tuned = Tune(_base, new LoraOptions { Rank = 2, TargetModules = ["q", "v"] });
+        tuned.SaveAdapter(_folder.Path);
+        Assert.Equal(
+            ["adapter_config.json", "adapter_model.safetensors"],
+            Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        using SequenceToSequenceTransformer loaded = _base.LoadAdapter(_folder.Path, "again");
+        Assert.Equal("again", loaded.ActiveAdapter);
+        Assert.Equal(Logits(tuned.Network), Logits(loaded.Network));
+        using SequenceToSequenceTransformer quantized = _base.Quantize(WeightFormat.Int8), over = quantized.LoadAdapter(_folder.Path);
+        Assert.Equal(WeightFormat.Int8, over.WeightFormat);
+        Assert.NotEqual(Logits(quantized.Network), Logits(over.Network));
+        Assert.Contains("uses no adapter", Assert.Throws<InvalidOperationException>(() => _base.SaveAdapter(_folder.Path)).Message);
+        Assert.Contains("'again' already", Assert.Throws<ArgumentException>(() => loaded.LoadAdapter(_folder.Path, "again")).Message);
+    }
+
     [Theory]
     [MemberData(nameof(Formats))]
     public void A_quantized_model_computes_with_the_floats_that_it_gives_back(WeightFormat format)

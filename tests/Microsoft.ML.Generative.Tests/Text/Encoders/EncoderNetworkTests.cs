@@ -161,6 +161,36 @@ public sealed class EncoderNetworkTests
         Close([.. expected.SelectMany(row => row.Select(value => (float)value))], TensorMemory.ToArray<float>(network.Hidden(input)));
     }
 
+    // With −∞ where nothing is attended to, a text without tokens would be no number, and so would its gradients.
+    [Fact]
+    public void A_text_without_tokens_is_finite()
+    {
+        using EncoderNetwork network = Create(TinyEncoders.Architecture with { VocabularySize = 30 });
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor hidden = network.Hidden(new EncoderInput(
+            torch.zeros([2, 3], torch.int64), torch.tensor(new[] { true, true, false, false, false, false }, [2, 3])));
+        Assert.True(hidden.isfinite().all().item<bool>());
+        hidden.sum().backward();
+        Assert.All(network.parameters().Where(p => p.grad is not null), p => Assert.True(p.grad!.isfinite().all().item<bool>()));
+    }
+
+    // tanh(W first + b) is another vector than the first token's or the mean.
+    [Fact]
+    public void The_pooled_output_is_that_of_the_first_token_behind_a_layer_and_a_hyperbolic_tangent()
+    {
+        using EncoderNetwork network = Create(TinyEncoders.Architecture with { VocabularySize = 30, HasPooler = true });
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        EncoderInput input = EncoderRows.Pad([new EncodedText([7, 3, 21, 4], 4)], torch.CPU);
+        float[] first = TensorMemory.ToArray<float>(network.Hidden(input)[0, 0].contiguous());
+        float[] weight = TensorMemory.ToArray<float>(network.Pooler!.Matrix().detach());
+        float[] bias = TensorMemory.ToArray<float>(network.Pooler.Bias!);
+        float[] expected = [.. bias.Select((b, row) => (float)Math.Tanh(
+            b + first.Zip(weight[(row * 16)..(row * 16 + 16)], (x, w) => (double)x * w).Sum()))];
+        Close(expected, TensorMemory.ToArray<float>(Pooling.Embed(network, input, EmbeddingPooling.Pooler, normalizes: false)));
+        Assert.NotEqual(expected, TensorMemory.ToArray<float>(Pooling.Embed(network, input, EmbeddingPooling.Mean, normalizes: false)));
+    }
+
     private static EncoderNetwork Create(EncoderArchitecture architecture) =>
         RandomNetworks.Create(() => new EncoderNetwork(architecture));
 

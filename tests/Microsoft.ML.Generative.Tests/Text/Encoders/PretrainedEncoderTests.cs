@@ -3,7 +3,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Encoders;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -45,6 +47,23 @@ public sealed class PretrainedEncoderTests
             for (int j = 0; j < texts.Length; j++)
                 Assert.Equal(cosines[i][j], TensorPrimitives.CosineSimilarity(vectors[i], vectors[j]), 1e-3);
         }
+    }
+
+    // Of transformers' own test of bert-base-uncased.
+    [DataFileFact("bert-base-uncased/model.safetensors", "bert-base-uncased/config.json")]
+    public void Bert_base_has_the_published_hidden_values()
+    {
+        using SentenceEmbeddingTransformer encoder = _ml.Generative().LoadPretrainedEncoder(
+            Path.GetDirectoryName(DataFile.Find("bert-base-uncased/model.safetensors"))!);
+        using DisposeScope scope = torch.NewDisposeScope();
+        using IDisposable noGradient = torch.no_grad();
+        long[] ids = [0, 345, 232, 328, 740, 140, 1695, 69, 6078, 1588, 2];
+        torch.Tensor isToken = torch.ones([1, ids.Length], torch.@bool);
+        isToken[0, 0] = torch.tensor(false);
+        torch.Tensor hidden = encoder.Networks.Model.Encoder.Hidden(new EncoderInput(torch.tensor(ids, [1, ids.Length]), isToken));
+        double[][] expected = [[0.4249, 0.1008, 0.7531], [0.3771, 0.1188, 0.7467], [0.4152, 0.1098, 0.7108]];
+        for (int i = 0; i < 3; i++)
+            Close(expected[i], TensorMemory.ToArray<float>(hidden[0, i + 1].narrow(0, 1, 3).contiguous()), 1e-4);
     }
 
     [DataFileFact(MiniLm)]

@@ -34,8 +34,8 @@ public sealed class PeftFolderTests : IDisposable
         LoraOptions options =
             new() { TargetModules = [target], UseDora = usesDora, Bias = LoraBias.All, ModulesToSave = ["norm", "tokens"] };
         LoraWeights weights = Create(network, options);
-        PeftFolder.Save(_folder.Path, network, weights);
-        LoraWeights read = PeftFolder.Load(_folder.Path, "again", network);
+        Save(network, weights);
+        LoraWeights read = Load(network, "again");
         Assert.Equal(weights.Shape.Modules, read.Shape.Modules);
         Assert.Equal(weights.Shape.Tensors, read.Shape.Tensors);
         Assert.Equal(Logits(network, weights), Logits(network, read));
@@ -58,7 +58,7 @@ public sealed class PeftFolderTests : IDisposable
             RankPattern = { ["down"] = 3 },
             AlphaPattern = { [@"blocks\.1\.attention\.query"] = 7 },
         };
-        PeftFolder.Save(_folder.Path, network, Create(network, options));
+        Save(network, Create(network, options));
         const string p = "base_model.model.model.layers.";
         Assert.Equal(
             new[] { 0, 1 }.SelectMany(i => (string[])
@@ -95,7 +95,7 @@ public sealed class PeftFolderTests : IDisposable
     {
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[name]);
         LoraWeights weights = Create(network, new LoraOptions { Rank = 3, TargetModules = [target], UseDora = usesDora });
-        PeftFolder.Save(_folder.Path, network, weights);
+        Save(network, weights);
         string module = name.StartsWith("gpt", StringComparison.Ordinal) ? "transformer.wte" : "model.embed_tokens";
         string p = $"base_model.model.{module}";
         Assert.Equal(
@@ -105,13 +105,13 @@ public sealed class PeftFolderTests : IDisposable
             ],
             Keys());
         double[][] expected = Logits(network, weights);
-        AssertClose(expected, Logits(network, PeftFolder.Load(_folder.Path, "again", network)));
+        AssertClose(expected, Logits(network, Load(network, "again")));
 
         Dictionary<string, torch.Tensor> all = Read();
         all.Add($"{p}.base_layer.weight", network.Tokens.Weight.detach());
         all.Add("base_model.model.lm_head.weight", network.Head.Matrix().detach());
         Write(File.ReadAllText(Path.Combine(_folder.Path, "adapter_config.json")), [.. all.Select(t => (t.Key, t.Value))]);
-        AssertClose(expected, Logits(network, PeftFolder.Load(_folder.Path, "again", network)));
+        AssertClose(expected, Logits(network, Load(network, "again")));
     }
 
     [Fact]
@@ -127,12 +127,12 @@ public sealed class PeftFolderTests : IDisposable
             learned.narrow(0, 24, 24).copy_(own.narrow(0, 24, 24));
         }
 
-        PeftFolder.Save(_folder.Path, network, weights);
+        Save(network, weights);
         Assert.Equal("lora_only", (string?)Config()["bias"]);
         Assert.Equal(
             ((int[])[0, 1]).Select(i => $"base_model.model.model.layers.{i}.self_attn.q_proj.base_layer.bias [24]"),
             Keys().Where(key => key.Contains("bias", StringComparison.Ordinal)));
-        LoraWeights read = PeftFolder.Load(_folder.Path, "again", network);
+        LoraWeights read = Load(network, "again");
         Assert.True(read.Tensors.First().Parameter.allclose(learned, 0, 0));
     }
 
@@ -150,7 +150,7 @@ public sealed class PeftFolderTests : IDisposable
                 RankPattern = { ["value"] = 3 },
             };
             LoraWeights weights = Create(network, options);
-            PeftFolder.Save(_folder.Path, network, weights);
+            Save(network, weights);
             const string p = "base_model.model.transformer.h.0.attn.";
             string[] own = usesDora ? [$"{p}c_attn.lora_magnitude_vector [48]", $"{p}c_proj.lora_magnitude_vector [16]"] : [];
             Assert.Equal(
@@ -161,7 +161,7 @@ public sealed class PeftFolderTests : IDisposable
                 Keys().Where(key => key.StartsWith(p, StringComparison.Ordinal)));
             Assert.True((bool)Config()["fan_in_fan_out"]!);
             Assert.Equal(["c_attn", "attn.c_proj"], Config()["target_modules"]!.AsArray().Select(n => (string?)n));
-            LoraWeights read = PeftFolder.Load(_folder.Path, "again", network);
+            LoraWeights read = Load(network, "again");
             AssertClose(Logits(network, weights), Logits(network, read));
         }
     }
@@ -179,7 +179,7 @@ public sealed class PeftFolderTests : IDisposable
             """,
             ("base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight", a.to(torch.ScalarType.BFloat16)),
             ("base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight", b));
-        LoraWeights read = PeftFolder.Load(_folder.Path, "x", network);
+        LoraWeights read = Load(network, "x");
         double[][] found = Logits(network, read);
         using (torch.no_grad())
         {
@@ -216,9 +216,9 @@ public sealed class PeftFolderTests : IDisposable
     public void What_does_not_fit_is_listed(string config, string expected, bool isFilled = false)
     {
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
-        PeftFolder.Save(_folder.Path, network, Create(network, new LoraOptions { Rank = 2, TargetModules = ["q_proj"] }));
+        Save(network, Create(network, new LoraOptions { Rank = 2, TargetModules = ["q_proj"] }));
         File.WriteAllText(Path.Combine(_folder.Path, "adapter_config.json"), config);
-        string message = Assert.Throws<InvalidDataException>(() => PeftFolder.Load(_folder.Path, "x", network)).Message;
+        string message = Assert.Throws<InvalidDataException>(() => Load(network, "x")).Message;
         Assert.Contains(expected, message, StringComparison.Ordinal);
         Assert.Contains(isFilled ? "adapter_model.safetensors" : _folder.Path, message, StringComparison.Ordinal);
     }
@@ -228,12 +228,12 @@ public sealed class PeftFolderTests : IDisposable
     {
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
         Assert.Contains(
-            "no 'adapter_config.json'", Assert.Throws<FileNotFoundException>(() => PeftFolder.Load(_folder.Path, "x", network)).Message);
+            "no 'adapter_config.json'", Assert.Throws<FileNotFoundException>(() => Load(network, "x")).Message);
         File.WriteAllText(
             Path.Combine(_folder.Path, "adapter_config.json"), """{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}""");
         File.WriteAllText(Path.Combine(_folder.Path, "adapter_model.bin"), "pickle");
         Assert.Contains("'adapter_model.bin', a Python pickle", Assert.Throws<InvalidDataException>(() =>
-            PeftFolder.Load(_folder.Path, "x", network)).Message);
+            Load(network, "x")).Message);
     }
 
     [Fact]
@@ -248,7 +248,7 @@ public sealed class PeftFolderTests : IDisposable
             ContextLength = 64,
         };
         LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
-        PeftFolder.Save(_folder.Path, network, Create(network, new LoraOptions { TargetModules = ["query", "value"] }));
+        Save(network, Create(network, new LoraOptions { TargetModules = ["query", "value"] }));
         // 4 layers · (A of 16 × 128 for both, and B of 384 × 16 with the rows of the keys).
         const long expected = 4 * 16 * (128 + 384) * sizeof(float);
         Assert.InRange(new FileInfo(Path.Combine(_folder.Path, "adapter_model.safetensors")).Length, expected, expected + 2000);
@@ -278,6 +278,12 @@ public sealed class PeftFolderTests : IDisposable
         using LanguageModelTransformer merged = tuned.Merge();
         merged.SavePretrained(_folder.File("merged"));
     }
+
+    private void Save(LanguageModelNetwork network, LoraWeights weights) =>
+        PeftFolder.Save(_folder.Path, PeftLanguageModel.Of(network), weights);
+
+    private LoraWeights Load(LanguageModelNetwork network, string name) =>
+        PeftFolder.Load(_folder.Path, name, PeftLanguageModel.Of(network));
 
     private static LoraWeights Create(LanguageModelNetwork network, LoraOptions options)
     {

@@ -59,11 +59,19 @@ internal sealed record EncoderConfig(string ModelType, EncoderArchitecture Archi
 
     /// <summary>How transformers would call an architecture.</summary>
     /// <exception cref="NotSupportedException">None of its models has such a network; the message says what is in the way.</exception>
-    public static EncoderConfig Of(EncoderArchitecture a)
+    public static EncoderConfig Of(EncoderArchitecture a) => Find(a, out string? obstacle) ?? throw new NotSupportedException(
+        $"bert, roberta and distilbert of transformers have no {obstacle}, and modernbert has another form: save the model with "
+        + "mlContext.Model.Save instead.");
+
+    /// <summary>How transformers would call an architecture, or <see langword="null"/>: none of its models has it.</summary>
+    /// <param name="a">The architecture.</param>
+    /// <param name="obstacle">What is in the way, if something is.</param>
+    public static EncoderConfig? Find(EncoderArchitecture a, out string? obstacle)
     {
+        obstacle = null;
         if (IsModern(a))
             return new EncoderConfig(ModernBert, a);
-        string? obstacle = a switch
+        obstacle = a switch
         {
             { Positions: not PositionEncoding.Learned } => "rotary positions",
             { IsPreNorm: true } => "normalization before layers",
@@ -76,14 +84,9 @@ internal sealed record EncoderConfig(string ModelType, EncoderArchitecture Archi
             { SegmentCount: 0, NormEpsilon: not 1e-12 } => $"an epsilon of {a.NormEpsilon} without segments",
             _ => null,
         };
-        if (obstacle is not null)
-        {
-            throw new NotSupportedException(
-                $"bert, roberta and distilbert of transformers have no {obstacle}, and modernbert has another form: save the model with "
-                + "mlContext.Model.Save instead.");
-        }
-
-        return new EncoderConfig(a.SegmentCount == 0 ? DistilBert : a.FirstPosition > 0 ? Roberta : Bert, a);
+        return obstacle is null
+            ? new EncoderConfig(a.SegmentCount == 0 ? DistilBert : a.FirstPosition > 0 ? Roberta : Bert, a)
+            : null;
     }
 
     /// <summary>The file's content.</summary>

@@ -8,20 +8,6 @@ namespace Microsoft.ML.Generative.Text.Encoders.Pretrained;
 /// <summary>An encoder's weights, and those of its head, under the names of transformers.</summary>
 internal sealed class EncoderWeights
 {
-    private static readonly Dictionary<string, string> _bertParts = new()
-    {
-        [LayerPart.Query] = "attention.self.query",
-        [LayerPart.Key] = "attention.self.key",
-        [LayerPart.Value] = "attention.self.value",
-    };
-
-    private static readonly Dictionary<string, string> _distilBertParts = new()
-    {
-        [LayerPart.Query] = "attention.q_lin",
-        [LayerPart.Key] = "attention.k_lin",
-        [LayerPart.Value] = "attention.v_lin",
-    };
-
     // Of heads that are not asked for, and buffers that older versions wrote.
     private static readonly string[] _otherModules =
     [
@@ -31,18 +17,14 @@ internal sealed class EncoderWeights
 
     private readonly PlainLayers _layers;
     private readonly EncoderConfig _config;
+    private readonly EncoderNames _names;
     private readonly string _prefix;
     private readonly Dictionary<string, torch.Tensor> _views = new(StringComparer.Ordinal);
 
-    private EncoderWeights(EncoderModel model, EncoderConfig config, string prefix)
+    private EncoderWeights(torch.nn.Module module, EncoderConfig config, string prefix)
     {
-        (_config, _prefix) = (config, prefix);
-        _layers = new PlainLayers(model, "files in the layout of Hugging Face hold");
-        AddEncoder(model.Encoder);
-        if (model.Head is MaskedTokenHead masked)
-            AddMasked(masked);
-        else if (model.Head is ClassificationHead classes)
-            AddClasses(classes);
+        (_config, _names, _prefix) = (config, EncoderNames.Of(config), prefix);
+        _layers = new PlainLayers(module, "files in the layout of Hugging Face hold");
     }
 
     /// <summary>Whether a file has the layer of BERT's pooled output.</summary>
@@ -82,12 +64,28 @@ internal sealed class EncoderWeights
     public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(EncoderModel model, EncoderConfig config)
     {
         // An encoder alone is stored without the prefix.
-        string prefix = model.Head is null ? "" : PrefixOf(config);
-        return [.. new EncoderWeights(model, config, prefix)._views.Select(view => (view.Key, view.Value))];
+        string prefix = model.Head is null ? "" : EncoderNames.Of(config).Prefix;
+        return [.. ViewsOf(model, config, prefix).Select(view => (view.Key, view.Value))];
     }
 
-    private static string PrefixOf(EncoderConfig config) =>
-        config.IsModernBert ? "model." : config.IsDistilBert ? "distilbert." : config.IsRoberta ? "roberta." : "bert.";
+    /// <summary>The tensors of a classifier on an encoder. They live until the caller's scope ends.</summary>
+    public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(ClassificationHead head, EncoderConfig config)
+    {
+        var weights = new EncoderWeights(head, config, EncoderNames.Of(config).Prefix);
+        weights.AddClasses(head);
+        return [.. weights._views.Select(view => (view.Key, view.Value))];
+    }
+
+    private static Dictionary<string, torch.Tensor> ViewsOf(EncoderModel model, EncoderConfig config, string prefix)
+    {
+        var weights = new EncoderWeights(model, config, prefix);
+        weights.AddEncoder(model.Encoder);
+        if (model.Head is MaskedTokenHead masked)
+            weights.AddMasked(masked);
+        else if (model.Head is ClassificationHead classes)
+            weights.AddClasses(classes);
+        return weights._views;
+    }
 
     private static bool IsIgnored(string name)
     {
@@ -98,10 +96,10 @@ internal sealed class EncoderWeights
     // The first files called the gain and the bias of normalizations gamma and beta.
     private static Dictionary<string, torch.Tensor> ViewsUnderNamesOf(ISafetensorsReader file, EncoderModel model, EncoderConfig config)
     {
-        string prefix = PrefixOf(config);
+        string prefix = EncoderNames.Of(config).Prefix;
         if (!file.Tensors.Keys.Any(name => name.StartsWith(prefix, StringComparison.Ordinal)))
             prefix = "";
-        return new EncoderWeights(model, config, prefix)._views.ToDictionary(view => FileName(view.Key), view => view.Value);
+        return ViewsOf(model, config, prefix).ToDictionary(view => FileName(view.Key), view => view.Value);
 
         string FileName(string name)
         {
@@ -116,64 +114,43 @@ internal sealed class EncoderWeights
 
     private void AddEncoder(EncoderNetwork network)
     {
-        if (_config.IsModernBert)
-            AddModernEncoder(network);
-        else
-            AddBertEncoder(network);
-    }
-
-    private void AddModernEncoder(EncoderNetwork network)
-    {
-        Add($"{_prefix}embeddings.tok_embeddings.weight", network.Tokens.Weight);
-        Add($"{_prefix}embeddings.norm", network.EmbeddingNorm);
-        for (int i = 0; i < network.Blocks.Count; i++)
-        {
-            string name = $"{_prefix}layers.{i}";
-            TransformerBlock block = network.Blocks[i];
-            if (block.HasAttentionNorm)
-                Add($"{name}.attn_norm", block.AttentionNorm);
-            Add($"{name}.attn.Wqkv", block.QueriesKeysValues);
-            Add($"{name}.attn.Wo", block.AttentionOut);
-            Add($"{name}.mlp_norm", block.FeedForwardNorm);
-            Add($"{name}.mlp.Wi", block.FeedForwardIn);
-            Add($"{name}.mlp.Wo", block.FeedForwardOut);
-        }
-
-        Add($"{_prefix}final_norm", network.Norm!);
-    }
-
-    private void AddBertEncoder(EncoderNetwork network)
-    {
-        string blocks = _config.IsDistilBert ? "transformer.layer" : "encoder.layer";
-        Add($"{_prefix}embeddings.word_embeddings.weight", network.Tokens.Weight);
-        Add($"{_prefix}embeddings.position_embeddings.weight", network.Positions!);
+        Add($"{_prefix}{_names.Tokens}.weight", network.Tokens.Weight);
+        if (network.Positions is { } positions)
+            Add($"{_prefix}embeddings.position_embeddings.weight", positions);
         if (network.Segments is { } segments)
             Add($"{_prefix}embeddings.token_type_embeddings.weight", segments.Weight);
-        Add($"{_prefix}embeddings.LayerNorm", network.EmbeddingNorm);
+        Add(_prefix + _names.EmbeddingNorm, network.EmbeddingNorm);
         for (int i = 0; i < network.Blocks.Count; i++)
-        {
-            string name = $"{_prefix}{blocks}.{i}";
-            TransformerBlock block = network.Blocks[i];
-            torch.Tensor weight = _layers.WeightOf(block.QueriesKeysValues), bias = block.QueriesKeysValues.Bias!;
-            foreach (LayerPart part in block.QueriesKeysValues.Parts)
-            {
-                string own = $"{name}.{(_config.IsDistilBert ? _distilBertParts : _bertParts)[part.Name]}";
-                Add($"{own}.weight", weight.narrow(0, part.Start, part.Outputs));
-                Add($"{own}.bias", bias.narrow(0, part.Start, part.Outputs));
-            }
-
-            (string output, string norm, string up, string down, string lastNorm) = _config.IsDistilBert
-                ? ("attention.out_lin", "sa_layer_norm", "ffn.lin1", "ffn.lin2", "output_layer_norm")
-                : ("attention.output.dense", "attention.output.LayerNorm", "intermediate.dense", "output.dense", "output.LayerNorm");
-            Add($"{name}.{output}", block.AttentionOut);
-            Add($"{name}.{norm}", block.AttentionNorm);
-            Add($"{name}.{up}", block.FeedForwardIn);
-            Add($"{name}.{down}", block.FeedForwardOut);
-            Add($"{name}.{lastNorm}", block.FeedForwardNorm);
-        }
-
+            AddBlock(network.Blocks[i], $"{_prefix}{_names.Blocks}.{i}");
+        if (network.Norm is { } norm)
+            Add(_prefix + _names.Norm, norm);
         if (network.Pooler is { } pooler)
-            Add($"{_prefix}pooler.dense", pooler);
+            Add(_prefix + EncoderNames.Pooler, pooler);
+    }
+
+    private void AddBlock(TransformerBlock block, string name)
+    {
+        if (block.HasAttentionNorm)
+            Add($"{name}.{_names.AttentionNorm}", block.AttentionNorm);
+        if (_names.QueryKeyValue is { } whole)
+            Add($"{name}.{whole}", block.QueriesKeysValues);
+        else
+            AddParts(block.QueriesKeysValues, name);
+        Add($"{name}.{_names.AttentionOut}", block.AttentionOut);
+        Add($"{name}.{_names.FeedForwardNorm}", block.FeedForwardNorm);
+        Add($"{name}.{_names.FeedForwardIn}", block.FeedForwardIn);
+        Add($"{name}.{_names.FeedForwardOut}", block.FeedForwardOut);
+    }
+
+    private void AddParts(Linear layer, string name)
+    {
+        torch.Tensor weight = _layers.WeightOf(layer);
+        foreach (LayerPart part in layer.Parts)
+        {
+            string own = $"{name}.{_names.Parts[part.Name]}";
+            Add($"{own}.weight", weight.narrow(0, part.Start, part.Outputs));
+            Add($"{own}.bias", layer.Bias!.narrow(0, part.Start, part.Outputs));
+        }
     }
 
     private void AddMasked(MaskedTokenHead head)

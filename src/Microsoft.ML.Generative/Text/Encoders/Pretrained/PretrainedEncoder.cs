@@ -94,19 +94,8 @@ internal static class PretrainedEncoder
     /// <inheritdoc cref="Save(string, SentenceEmbeddingTransformer, SentenceEmbeddingDefinition)" path="/exception"/>
     public static void Save(string path, TextClassificationTransformer model)
     {
-        EncoderConfig config = EncoderConfig.Of(model.Architecture);
+        EncoderConfig config = ConfigOf(model);
         EmbeddingPooling pooling = model.Definition.Pooling;
-        ClassificationHeadKind expected = PretrainedHead.KindOf(config);
-        string? obstacle = pooling != EmbeddingPooling.FirstToken && !(config.IsModernBert && pooling == EmbeddingPooling.Mean)
-            ? $"{pooling} pooling"
-            : model.Head.Kind != expected ? $"{config.ModelType} and {model.Head.Kind} in the classifier in place of {expected}"
-            : null;
-        if (obstacle is not null)
-        {
-            throw new NotSupportedException(
-                $"transformers has no classifier of sequences with {obstacle}: save the model with mlContext.Model.Save instead.");
-        }
-
         IReadOnlyList<string> names = model.ClassNames;
         string[] labels = [.. Enumerable.Range(0, model.ClassCount).Select(i => i < names.Count ? names[i] : $"LABEL_{i}")];
         Save(path, model, "ForSequenceClassification", json =>
@@ -116,6 +105,21 @@ internal static class PretrainedEncoder
             json["id2label"] = new JsonObject(labels.Select((label, i) => KeyValuePair.Create($"{i}", (JsonNode?)label)));
             json["label2id"] = new JsonObject(labels.Select((label, i) => KeyValuePair.Create(label, (JsonNode?)i)));
         });
+    }
+
+    /// <summary>How transformers would call the encoder of a classifier.</summary>
+    /// <exception cref="NotSupportedException">transformers has no such classifier; the message says what is in the way.</exception>
+    public static EncoderConfig ConfigOf(TextClassificationTransformer model)
+    {
+        EncoderConfig config = EncoderConfig.Of(model.Architecture);
+        EmbeddingPooling pooling = model.Definition.Pooling;
+        ClassificationHeadKind expected = PretrainedHead.KindOf(config);
+        string? obstacle = pooling != EmbeddingPooling.FirstToken && !(config.IsModernBert && pooling == EmbeddingPooling.Mean)
+            ? $"{pooling} pooling"
+            : model.Head.Kind != expected ? $"{config.ModelType} and {model.Head.Kind} in the classifier in place of {expected}"
+            : null;
+        return obstacle is null ? config : throw new NotSupportedException(
+            $"transformers has no classifier of sequences with {obstacle}: save the model with mlContext.Model.Save instead.");
     }
 
     private static HuggingFaceFolder Save(string path, EncoderTransformer model, string kind, Action<JsonObject>? addTo)

@@ -18,6 +18,13 @@ internal abstract class PretrainedHead
         : config.IsDistilBert ? ClassificationHeadKind.Relu
         : ClassificationHeadKind.Tanh;
 
+    /// <summary>The modules of a head that scores classes, as PEFT's configuration names them.</summary>
+    public static string[] ModulesOf(EncoderConfig config) =>
+        config.IsModernBert ? ["head", "classifier"]
+        : config.IsDistilBert ? ["pre_classifier", "classifier"]
+        : config.IsRoberta ? ["classifier"]
+        : ["pooler", "classifier"];
+
     /// <exception cref="InvalidDataException">The head is missing, or not supported.</exception>
     public abstract void Check(ISafetensorsReader weights, EncoderConfig config);
 

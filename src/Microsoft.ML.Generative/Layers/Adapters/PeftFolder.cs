@@ -1,12 +1,10 @@
-using Microsoft.ML.Generative.Layers;
-using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 using TorchSharp.Modules;
 
-namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+namespace Microsoft.ML.Generative.Layers.Adapters;
 
 /// <summary>Low-rank adapters as folders in the layout of PEFT.</summary>
 internal static class PeftFolder
@@ -19,14 +17,10 @@ internal static class PeftFolder
     /// <param name="path">The folder.</param>
     /// <param name="network">The network without the adapter.</param>
     /// <param name="weights">The adapter.</param>
-    /// <exception cref="NotSupportedException">
-    /// transformers has no such network, or no such module; nothing has been written then.
-    /// </exception>
-    public static void Save(string path, LanguageModelNetwork network, LoraWeights weights)
+    /// <exception cref="NotSupportedException">transformers has no such module; nothing has been written then.</exception>
+    public static void Save(string path, PeftNetwork network, LoraWeights weights)
     {
-        HuggingFaceConfig config = HuggingFaceConfig.Of(network.Architecture);
-        AdaptableNetwork modules = LanguageModelModules.Of(network);
-        int headSize = network.Architecture.ActualHeadSize;
+        AdaptableNetwork modules = network.Modules;
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         (LoraShape shape, IReadOnlyList<LoraAdapter> adapters) = Foreign(weights, modules);
@@ -35,24 +29,25 @@ internal static class PeftFolder
         {
             AdaptableLayer layer = modules.Modules.First(m => m.ForeignName == module.Name).Layer;
             foreach ((string name, torch.Tensor tensor) in PeftConfig.Tensors(Prefix + module.Name, layer, adapter))
-                tensors.Add(
-                    name, IsRotated(name, network.Architecture) ? HuggingFaceWeights.HalvesFromPairs(tensor, headSize) : tensor);
+                tensors.Add(name, ToFile(name, tensor));
         }
 
         Dictionary<string, Parameter> others = weights.Tensors.ToDictionary(t => t.Name, t => t.Parameter, StringComparer.Ordinal);
-        foreach (ForeignTensor other in Others(shape, network, modules))
-        {
-            torch.Tensor rows = other.RowsOf(others[other.Name].detach());
-            bool isRotated = IsRotated(other.ForeignName, network.Architecture);
-            tensors.Add(other.ForeignName, isRotated ? HuggingFaceWeights.HalvesFromPairs(rows, headSize) : rows);
-        }
+        foreach (ForeignTensor other in Others(shape, network))
+            tensors.Add(other.ForeignName, ToFile(other.ForeignName, other.RowsOf(others[other.Name].detach())));
 
-        string[] saved = [.. modules.Savable.Where(m => shape.ModulesToSave.Contains(m.Name)).Select(m => m.ForeignName)];
+        foreach ((string name, torch.Tensor tensor) in network.Head())
+            tensors.Add(Prefix + name, tensor);
+        string[] saved =
+            [.. modules.Savable.Where(m => shape.ModulesToSave.Contains(m.Name)).Select(m => m.ForeignName), .. network.HeadModules];
         HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
         folder.WriteWeights(tensors.Select(t => (t.Key, t.Value)), WeightsName);
         string[] targets = PeftConfig.ShortestNames(
             [.. shape.Modules.Select(m => m.Name)], modules.Modules.Select(m => m.ForeignName).OfType<string>());
-        folder.WriteJson(PeftConfig.FileName, PeftConfig.ToJson("CAUSAL_LM", shape, targets, saved, config.IsGpt2));
+        folder.WriteJson(PeftConfig.FileName, PeftConfig.ToJson(network.Task, shape, targets, saved, network.IsTransposed));
+
+        torch.Tensor ToFile(string name, torch.Tensor tensor) =>
+            network.Order is { } order && order.IsOther(name) ? order.ToFile(tensor) : tensor;
     }
 
     /// <summary>Reads an adapter for a network.</summary>
@@ -63,27 +58,26 @@ internal static class PeftFolder
     /// <exception cref="InvalidDataException">
     /// A file is damaged, asks for what is not supported, or is not of this network; the message names it.
     /// </exception>
-    public static LoraWeights Load(string path, string name, LanguageModelNetwork network)
+    public static LoraWeights Load(string path, string name, PeftNetwork network)
     {
-        // There are names only for networks that transformers has.
-        HuggingFaceConfig.Of(network.Architecture);
         HuggingFaceFolder folder = HuggingFaceFolder.Open(path, Layout);
         string configPath = folder.Existing(PeftConfig.FileName);
-        (LoraOptions options, IReadOnlyList<int>? blocks) = folder.ReadJson(PeftConfig.FileName, PeftConfig.Read);
+        (LoraOptions options, Predicate<string> isInLayers) = folder.ReadJson(PeftConfig.FileName, PeftConfig.Read);
         options.Name = name;
+        network = network.WithHeadOf(options);
         using ISafetensorsReader file = folder.OpenWeights(WeightsName);
-        AdaptableNetwork modules = LanguageModelModules.Of(network);
-        LoraShape shape = ShapeOf(configPath, options, blocks, file, network, modules);
-        using (LoraWeights sizes = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () => new LoraWeights(shape, network, modules)))
+        LoraShape shape = ShapeOf(configPath, options, isInLayers, file, network);
+        using (LoraWeights sizes = ModuleTensors.WithoutMemory(
+            long.MaxValue, int.MaxValue, () => new LoraWeights(shape, network.Network, network.Modules)))
         using (torch.NewDisposeScope())
-            HuggingFaceFolder.CheckWeights(file, DestinationsOf(sizes, file, network, modules, out _), IsIgnored(shape, modules));
-        var weights = new LoraWeights(shape, network, modules);
+            HuggingFaceFolder.CheckWeights(file, DestinationsOf(sizes, file, network, out _), IsIgnored(shape, network.Modules));
+        var weights = new LoraWeights(shape, network.Network, network.Modules);
         try
         {
             // Of the bias of a layer, the file may have that of one part.
-            weights.CopyTensorsOf(network);
-            Read(weights, file, network, modules);
-            weights.to(network.Tokens.Device);
+            weights.CopyTensorsOf(network.Network);
+            Read(weights, file, network);
+            weights.to(network.Device);
             return weights;
         }
         catch
@@ -94,18 +88,17 @@ internal static class PeftFolder
     }
 
     private static LoraShape ShapeOf(
-        string configPath, LoraOptions options, IReadOnlyList<int>? blocks, ISafetensorsReader file, LanguageModelNetwork network,
-        AdaptableNetwork modules)
+        string configPath, LoraOptions options, Predicate<string> isInLayers, ISafetensorsReader file, PeftNetwork network)
     {
         try
         {
             options.Validate();
             // A part of GPT-2's module has no name there.
-            AdaptableModule[] known = [.. modules.Modules.Where(m => m.ForeignName is not null && IsIn(m.Name, blocks))];
+            AdaptableModule[] known = [.. network.Modules.Modules.Where(m => m.ForeignName is { } foreign && isInLayers(foreign))];
             // PEFT itself leaves out the biases of "lora_only".
             if (options.Bias == LoraBias.LoraOnly && !file.Tensors.Keys.Any(key => key.EndsWith(".bias", StringComparison.Ordinal)))
                 options.Bias = LoraBias.None;
-            return LoraTargets.Find(options, network, modules with { Modules = known });
+            return LoraTargets.Find(options, network.Network, network.Modules with { Modules = known });
         }
         catch (ArgumentException e)
         {
@@ -113,35 +106,32 @@ internal static class PeftFolder
         }
     }
 
-    private static bool IsIn(string module, IReadOnlyList<int>? blocks) =>
-        blocks is null || blocks.Any(block => module.StartsWith($"blocks.{block}.", StringComparison.Ordinal));
-
-    private static void Read(LoraWeights weights, ISafetensorsReader file, LanguageModelNetwork network, AdaptableNetwork modules)
+    private static void Read(LoraWeights weights, ISafetensorsReader file, PeftNetwork network)
     {
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         HuggingFaceFolder.CopyWeights(
-            file, DestinationsOf(weights, file, network, modules, out List<torch.Tensor> rotated), IsIgnored(weights.Shape, modules));
-        foreach (torch.Tensor tensor in rotated)
-            tensor.copy_(HuggingFaceWeights.PairsFromHalves(tensor, network.Architecture.ActualHeadSize));
+            file, DestinationsOf(weights, file, network, out List<torch.Tensor> reordered), IsIgnored(weights.Shape, network.Modules));
+        foreach (torch.Tensor tensor in reordered)
+            tensor.copy_(network.Order!.FromFile(tensor));
     }
 
     // Views of the adapter's tensors under the file's names, and those of them whose rows the file has in another order.
     private static Dictionary<string, torch.Tensor> DestinationsOf(
-        LoraWeights weights, ISafetensorsReader file, LanguageModelNetwork network, AdaptableNetwork modules,
-        out List<torch.Tensor> rotated)
+        LoraWeights weights, ISafetensorsReader file, PeftNetwork network, out List<torch.Tensor> reordered)
     {
-        Dictionary<string, AdaptableModule> foreign = modules.Modules.Where(m => m.ForeignName is not null).ToDictionary(m => m.Name);
+        Dictionary<string, AdaptableModule> foreign =
+            network.Modules.Modules.Where(m => m.ForeignName is not null).ToDictionary(m => m.Name);
         var destinations = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
-        rotated = [];
+        reordered = [];
         foreach ((string module, LoraAdapter adapter) in weights.Adapters)
         {
             foreach ((string name, torch.Tensor tensor) in PeftConfig.Tensors(
                 Prefix + foreign[module].ForeignName, foreign[module].Layer, adapter))
             {
                 destinations.Add(name, tensor);
-                if (IsRotated(name, network.Architecture))
-                    rotated.Add(tensor);
+                if (network.Order?.IsOther(name) ?? false)
+                    reordered.Add(tensor);
             }
         }
 
@@ -150,34 +140,32 @@ internal static class PeftFolder
             Modules = [.. weights.Shape.Modules.Select(m => m with { Name = foreign[m.Name].ForeignName! })],
         };
         Dictionary<string, Parameter> others = weights.Tensors.ToDictionary(t => t.Name, t => t.Parameter, StringComparer.Ordinal);
-        foreach (ForeignTensor other in Others(shape, network, modules))
+        foreach (ForeignTensor other in Others(shape, network))
         {
             torch.Tensor rows = other.RowsOf(others[other.Name].detach());
             // Old versions of PEFT have no base_layer in the name.
             string old = other.ForeignName.Replace(".base_layer.", ".", StringComparison.Ordinal);
             destinations.Add(file.Tensors.ContainsKey(old) ? old : other.ForeignName, rows);
-            if (IsRotated(other.ForeignName, network.Architecture))
-                rotated.Add(rows);
+            if (network.Order?.IsOther(other.ForeignName) ?? false)
+                reordered.Add(rows);
         }
 
+        foreach ((string name, torch.Tensor tensor) in network.Head())
+            destinations.Add(Prefix + name, tensor);
         return destinations;
     }
 
-    // Beside the adapters of embedding or output layer, PEFT saves the weights of both as the base has them.
+    // Beside the adapters of embedding or output layer, which are in no block, PEFT saves the weights of both as the base has them.
     private static Predicate<string> IsIgnored(LoraShape shape, AdaptableNetwork modules)
     {
-        string[] outside = [LanguageModelModules.Tokens, LanguageModelModules.Head];
-        if (!shape.Modules.Any(module => outside.Contains(module.Name)))
+        AdaptableModule[] outside = [.. modules.Modules.Where(
+            m => m is { Keyword: null, ForeignName: not null } && modules.Modules.Count(other => other.Layer == m.Layer) == 1)];
+        if (!shape.Modules.Any(module => outside.Any(m => m.Name == module.Name)))
             return _ => false;
-        HashSet<string> names = [.. modules.Modules.Where(m => outside.Contains(m.Name))
+        HashSet<string> names = [.. outside
             .SelectMany(m => (string[])[$"{Prefix}{m.ForeignName}.weight", $"{Prefix}{m.ForeignName}.base_layer.weight"])];
         return names.Contains;
     }
-
-    // llama2.c has the pairs of a head side by side, transformers in its halves; A has no heads.
-    private static bool IsRotated(string name, LanguageModelArchitecture architecture) =>
-        architecture.Positions == PositionEncoding.RotaryInterleaved && !name.Contains(".lora_A.", StringComparison.Ordinal)
-        && (name.Contains(".q_proj", StringComparison.Ordinal) || name.Contains(".k_proj", StringComparison.Ordinal));
 
     // The adapters by the modules of transformers.
     private static (LoraShape Shape, IReadOnlyList<LoraAdapter> Adapters) Foreign(LoraWeights weights, AdaptableNetwork modules)
@@ -232,12 +220,12 @@ internal static class PeftFolder
     }
 
     // The parameters of the network that an adapter has others of, by the names of transformers.
-    private static IEnumerable<ForeignTensor> Others(LoraShape shape, LanguageModelNetwork network, AdaptableNetwork modules)
+    private static IEnumerable<ForeignTensor> Others(LoraShape shape, PeftNetwork network)
     {
         if (shape.Tensors.Length == 0)
             yield break;
         HashSet<string> wanted = [.. shape.Tensors], targets = [.. shape.Modules.Select(m => m.Name)];
-        foreach (SavableModule module in modules.Savable)
+        foreach (SavableModule module in network.Modules.Savable)
         {
             foreach (string name in module.Parameters.Where(wanted.Contains))
             {
@@ -247,9 +235,9 @@ internal static class PeftFolder
         }
 
         Dictionary<torch.nn.Module, string> names = new(ReferenceEqualityComparer.Instance);
-        foreach ((string name, torch.nn.Module module) in network.named_modules())
+        foreach ((string name, torch.nn.Module module) in network.Network.named_modules())
             names.TryAdd(module, name);
-        foreach (AdaptableModule module in modules.Modules.Where(m => m.ForeignName is not null))
+        foreach (AdaptableModule module in network.Modules.Modules.Where(m => m.ForeignName is not null))
         {
             string name = names[module.Layer] + ".bias", target = targets.Contains(module.ForeignName!) ? ".base_layer" : "";
             if (wanted.Contains(name) && (shape.Bias != LoraBias.LoraOnly || target.Length > 0))
