@@ -56,7 +56,7 @@ internal static class ScalabilitySection
             if (!StartTwoProcesses(folder))
             {
                 Console.WriteLine(
-                    "There is no mpirun, which starts the processes: apt install openmpi-bin (Debian, Ubuntu), or brew install open-mpi.\n");
+                    "There is no mpirun, which starts the processes: apt install openmpi-bin (Debian, Ubuntu) or brew install open-mpi.\n");
                 return [];
             }
 

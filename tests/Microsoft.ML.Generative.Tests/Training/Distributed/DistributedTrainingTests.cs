@@ -265,7 +265,8 @@ public sealed class DistributedTrainingTests
             };
         }
 
-        using ImageClassifierTransformer model = ml.Transforms.Generative().ImageClassifier(options).Fit(LabeledImages.WithTextKeys(ml, rows));
+        using ImageClassifierTransformer model =
+            ml.Transforms.Generative().ImageClassifier(options).Fit(LabeledImages.WithTextKeys(ml, rows));
         return [.. ModuleWeights.Of(((IBaseModel)model).Network).SelectMany(t => TensorMemory.ToArray<float>(t.Tensor))];
     }
 
