@@ -53,7 +53,8 @@ public sealed class DistributedOptions
     /// <summary>
     /// The least bytes of a bucket of gradients, above 0. A bucket is exchanged as soon as the backward pass has its gradients, while it
     /// computes those of earlier layers. A network with gradients for less than two buckets exchanges them after the backward pass. The
-    /// weights are the same; with more than two processes they may be rounded differently. Default: 25 MB, as in PyTorch.
+    /// weights are the same; with more than two processes they may be rounded differently. Default:
+    /// 26,214,400 (25 MB), as in PyTorch.
     /// </summary>
     public long BucketSize { get; set; } = DefaultBucketSize;
 
