@@ -39,9 +39,9 @@ internal static class BatchNormalizedActivation
     {
         Tensor output = empty(input.shape);
         BatchNormalizationWork work = Work(input, gains, shifts, settings);
-        work.Y = Start(output);
-        work.RunningMeans = Start(means);
-        work.RunningVariances = Start(variances);
+        work.Y = TensorMemory.Floats(output);
+        work.RunningMeans = TensorMemory.Floats(means);
+        work.RunningVariances = TensorMemory.Floats(variances);
         fixed (float* starts = moments.Means, rests = moments.Rests)
         {
             work.Means = starts;
@@ -54,9 +54,9 @@ internal static class BatchNormalizedActivation
 
     private static unsafe BatchNormalizationWork Work(Tensor input, Tensor gains, Tensor shifts, Settings settings) => new()
     {
-        X = Start(input),
-        Gains = Start(gains),
-        Shifts = Start(shifts),
+        X = TensorMemory.Floats(input),
+        Gains = TensorMemory.Floats(gains),
+        Shifts = TensorMemory.Floats(shifts),
         Batch = checked((int)input.size(0)),
         Channels = checked((int)input.size(1)),
         Pixels = checked((int)(input.numel() / (input.size(0) * input.size(1)))),
@@ -64,9 +64,6 @@ internal static class BatchNormalizedActivation
         Momentum = settings.Momentum,
         Epsilon = settings.Epsilon,
     };
-
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
-    private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
 
     /// <param name="Epsilon">Added to the variance.</param>
     /// <param name="Momentum">What the batch counts in the moving averages.</param>
@@ -112,10 +109,10 @@ internal static class BatchNormalizedActivation
         {
             Tensor inputs = empty(input.shape), gainGradients = empty(gains.shape), shiftGradients = empty(shifts.shape);
             BatchNormalizationWork work = Work(input, gains, shifts, settings);
-            work.YGradient = Start(gradient);
-            work.XGradient = Start(inputs);
-            work.GainGradients = Start(gainGradients);
-            work.ShiftGradients = Start(shiftGradients);
+            work.YGradient = TensorMemory.Floats(gradient);
+            work.XGradient = TensorMemory.Floats(inputs);
+            work.GainGradients = TensorMemory.Floats(gainGradients);
+            work.ShiftGradients = TensorMemory.Floats(shiftGradients);
             fixed (float* means = moments.Means, rests = moments.Rests)
             {
                 work.Means = means;

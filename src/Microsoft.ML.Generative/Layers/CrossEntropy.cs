@@ -71,7 +71,7 @@ internal static class CrossEntropy
         using DisposeScope scope = NewDisposeScope();
         Tensor losses = empty(logits.size(0));
         CrossEntropyWork work = Work(logits, targets);
-        work.Losses = Start(losses);
+        work.Losses = TensorMemory.Floats(losses);
         fixed (float* maxima = kept.Maxima, sums = kept.Logarithms)
         {
             work.Maxima = maxima;
@@ -85,14 +85,12 @@ internal static class CrossEntropy
     // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
     private static unsafe CrossEntropyWork Work(Tensor logits, Tensor targets) => new()
     {
-        Logits = Start(logits),
+        Logits = TensorMemory.Floats(logits),
         Targets = (long*)TensorMemory.Start(targets.contiguous()),
         Rows = logits.size(0),
         Classes = checked((int)logits.size(1)),
         NoTarget = NoTarget,
     };
-
-    private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
 
     // What the way back needs of each row.
     private readonly record struct Sums(float[] Maxima, float[] Logarithms)
@@ -130,8 +128,8 @@ internal static class CrossEntropy
 
             Tensor gradients = empty(logits.shape);
             CrossEntropyWork work = Work(logits, targets);
-            work.LossGradients = Start(gradient);
-            work.LogitGradients = Start(gradients);
+            work.LossGradients = TensorMemory.Floats(gradient);
+            work.LogitGradients = TensorMemory.Floats(gradients);
             var kept = (Sums)ctx.get_data(SumsName);
             fixed (float* maxima = kept.Maxima, sums = kept.Logarithms)
             {

@@ -1,9 +1,5 @@
-using System.Runtime.Intrinsics.X86;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
-using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -20,8 +16,6 @@ internal static class FewChannelConvolution
     // Floats that an image's columns may take of a core's second-level cache.
     private const long MostColumns = 1 << 18;
 
-    private static readonly long[] _padding = [1, 1];
-
     /// <summary>
     /// Whether the kernel is faster than libtorch's. That depends on a row's sizes alone, so that a row's result is the same in each batch.
     /// </summary>
@@ -31,15 +25,10 @@ internal static class FewChannelConvolution
     /// of 4.
     /// </param>
     /// <param name="isTransposed">Whether it is the transpose.</param>
-    public static bool CanUse(Tensor input, Tensor weight, bool isTransposed)
-    {
-        if (!Avx512F.IsSupported || !CpuKernels.CanUse(input) || !CpuKernels.CanUse(weight) || input.dim() != 4 || input.numel() == 0
-            || input.size(1) != weight.size(isTransposed ? 0 : 1) || weight.size(0) < FewestFeatures || weight.size(1) > MostChannels
-            || (!isTransposed && (input.size(2) % Stride(weight) != 0 || input.size(3) % Stride(weight) != 0)))
-            return false;
-        ColumnShape shape = Shape(input, weight, isTransposed);
-        return (long)shape.PaddedTaps * shape.PaddedPixels <= MostColumns;
-    }
+    public static bool CanUse(Tensor input, Tensor weight, bool isTransposed) =>
+        weight.size(0) >= FewestFeatures && weight.size(1) <= MostChannels
+        && ConvolutionShape.Find(input, weight, isTransposed) is { } shape
+        && (long)shape.PaddedTaps * shape.PaddedPixels <= MostColumns;
 
     /// <summary>Convolves images.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
@@ -49,65 +38,17 @@ internal static class FewChannelConvolution
     public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) =>
         Convolution.Apply(input, weight, bias, isTransposed);
 
-    private static unsafe Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isTransposed)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        ColumnShape shape = Shape(input, weight, isTransposed);
-        float* from = Start(input), weights = Start(weight), biases = bias is null ? null : Start(bias);
-        Tensor output;
-        if (isTransposed)
-        {
-            output = empty(shape.Batch, shape.Channels, shape.Height, shape.Width);
-            ColumnConvolution.Expand(from, weights, biases, Start(output), shape);
-        }
-        else
-        {
-            output = empty(shape.Batch, shape.Features, shape.Rows, shape.Columns);
-            ColumnConvolution.Reduce(from, weights, biases, Start(output), shape);
-        }
-
-        return output.MoveToOuterDisposeScope();
-    }
-
-    private static unsafe Tensor WeightGradient(Tensor input, Tensor weight, Tensor gradient, bool isTransposed)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor output = empty(weight.shape);
-        (Tensor images, Tensor features) = isTransposed ? (gradient, input) : (input, gradient);
-        ColumnConvolution.WeightGradient(Start(images), Start(features), Start(output), Shape(input, weight, isTransposed));
-        return output.MoveToOuterDisposeScope();
-    }
-
-    private static Tensor ByOperations(Tensor input, Tensor weight, bool isTransposed)
-    {
-        long[] strides = [Stride(weight), Stride(weight)];
-        return isTransposed
-            ? F.conv_transpose2d(input, weight, null, strides, _padding)
-            : F.conv2d(input, weight, null, strides, _padding);
-    }
-
-    private static long Stride(Tensor weight) => weight.size(2) - 2;
-
-    private static ColumnShape Shape(Tensor input, Tensor weight, bool isTransposed)
-    {
-        long scale = isTransposed ? Stride(weight) : 1;
-        return new(input.size(0), weight.size(1), weight.size(0), scale * input.size(2), scale * input.size(3), weight.size(2));
-    }
-
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
-    private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
-
-    private sealed class Convolution : TransposableConvolution<Convolution>, ITransposableConvolution
+    private sealed unsafe class Convolution : TransposableConvolution<Convolution>, ITransposableConvolution
     {
         public override string Name => nameof(FewChannelConvolution);
 
-        public static Tensor Convolve(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) =>
-            Forward(input, weight, bias, isTransposed);
+        public static void Reduce(float* images, float* w, float* bias, float* features, ConvolutionShape shape) =>
+            ColumnConvolution.Reduce(images, w, bias, features, shape);
 
-        public static Tensor WeightGradient(Tensor input, Tensor weight, Tensor gradient, bool isTransposed) =>
-            FewChannelConvolution.WeightGradient(input, weight, gradient, isTransposed);
+        public static void Expand(float* features, float* w, float* bias, float* images, ConvolutionShape shape) =>
+            ColumnConvolution.Expand(features, w, bias, images, shape);
 
-        public static Tensor ByOperations(Tensor input, Tensor weight, bool isTransposed) =>
-            FewChannelConvolution.ByOperations(input, weight, isTransposed);
+        public static void WeightGradient(float* images, float* features, float* weights, ConvolutionShape shape) =>
+            ColumnConvolution.WeightGradient(images, features, weights, shape);
     }
 }

@@ -63,7 +63,7 @@ internal static class NormalizedActivation
     {
         Tensor output = empty(input.shape);
         GroupNormalizationWork work = Work(input, added, gains, shifts, settings);
-        work.Y = Start(output);
+        work.Y = TensorMemory.Floats(output);
         fixed (float* means = moments.Means, rests = moments.Rests)
         {
             work.Means = means;
@@ -76,10 +76,10 @@ internal static class NormalizedActivation
 
     private static unsafe GroupNormalizationWork Work(Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings) => new()
     {
-        X = Start(input),
-        Added = added is null ? null : Start(added),
-        Gains = Start(gains),
-        Shifts = Start(shifts),
+        X = TensorMemory.Floats(input),
+        Added = added is null ? null : TensorMemory.Floats(added),
+        Gains = TensorMemory.Floats(gains),
+        Shifts = TensorMemory.Floats(shifts),
         Batch = (int)input.size(0),
         Channels = (int)input.size(1),
         Groups = settings.Groups,
@@ -88,9 +88,6 @@ internal static class NormalizedActivation
         HasSilu = settings.HasSilu,
         Epsilon = settings.Epsilon,
     };
-
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
-    private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
 
     /// <param name="Groups">The groups of channels.</param>
     /// <param name="Epsilon">Added to the variance.</param>
@@ -143,11 +140,11 @@ internal static class NormalizedActivation
             Tensor inputs = empty(input.shape), gainGradients = empty(perImage), shiftGradients = empty(perImage);
             Tensor? addedGradients = added is null ? null : empty(perImage);
             GroupNormalizationWork work = Work(input, added, gains, shifts, settings);
-            work.YGradient = Start(gradient);
-            work.XGradient = Start(inputs);
-            work.GainGradients = Start(gainGradients);
-            work.ShiftGradients = Start(shiftGradients);
-            work.AddedGradients = addedGradients is null ? null : Start(addedGradients);
+            work.YGradient = TensorMemory.Floats(gradient);
+            work.XGradient = TensorMemory.Floats(inputs);
+            work.GainGradients = TensorMemory.Floats(gainGradients);
+            work.ShiftGradients = TensorMemory.Floats(shiftGradients);
+            work.AddedGradients = addedGradients is null ? null : TensorMemory.Floats(addedGradients);
             fixed (float* means = moments.Means, rests = moments.Rests)
             {
                 work.Means = means;

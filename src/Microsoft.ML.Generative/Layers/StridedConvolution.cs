@@ -1,9 +1,5 @@
-using System.Runtime.Intrinsics.X86;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
-using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -24,9 +20,6 @@ internal static class StridedConvolution
     // With fewer there is too little to multiply.
     private const long FewestChannels = MatrixKernel.Lanes;
 
-    private static readonly long[] _strides = [Stride, Stride];
-    private static readonly long[] _padding = [Padding, Padding];
-
     /// <summary>
     /// Whether the kernel is faster than libtorch's for a batch of images; for a single image, the transformation of the weights takes
     /// longer than it saves.
@@ -36,11 +29,10 @@ internal static class StridedConvolution
     /// <param name="isTransposed">Whether it is the transpose.</param>
     public static bool CanUse(Tensor input, Tensor weight, bool isTransposed)
     {
-        if (!Avx512F.IsSupported || !CpuKernels.CanUse(input) || !CpuKernels.CanUse(weight) || input.dim() != 4 || input.numel() == 0
-            || input.size(1) != weight.size(isTransposed ? 0 : 1) || Math.Min(weight.size(0), weight.size(1)) < FewestChannels
-            || (!isTransposed && (input.size(2) % Stride != 0 || input.size(3) % Stride != 0)))
+        if (Math.Min(weight.size(0), weight.size(1)) < FewestChannels
+            || ConvolutionShape.Find(input, weight, isTransposed) is not { } sizes)
             return false;
-        WinogradShape shape = Shape(input, weight, isTransposed);
+        WinogradShape shape = Tiled(sizes);
         long tiles = (long)shape.TileRows * shape.TilesInRow;
         // Where most of a tile is beyond the image, nothing is gained.
         return 2 * shape.Height * shape.Width >= tiles * StridedWinogradTransforms.Tile * StridedWinogradTransforms.Tile;
@@ -54,60 +46,21 @@ internal static class StridedConvolution
     public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) =>
         Convolution.Apply(input, weight, bias, isTransposed);
 
-    private static Tensor ByOperations(Tensor input, Tensor weight, bool isTransposed) => isTransposed
-        ? F.conv_transpose2d(input, weight, null, _strides, _padding)
-        : F.conv2d(input, weight, null, _strides, _padding);
-
-    private static unsafe Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isTransposed)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        WinogradShape shape = Shape(input, weight, isTransposed);
-        float* from = Start(input), weights = Start(weight), biases = bias is null ? null : Start(bias);
-        Tensor output;
-        if (isTransposed)
-        {
-            output = empty(shape.Batch, shape.Inputs, 2L * shape.Height, 2L * shape.Width);
-            StridedWinogradConvolution.Double(from, weights, biases, Start(output), shape);
-        }
-        else
-        {
-            output = empty(shape.Batch, shape.Outputs, shape.Height, shape.Width);
-            StridedWinogradConvolution.Halve(from, weights, biases, Start(output), shape);
-        }
-
-        return output.MoveToOuterDisposeScope();
-    }
-
-    private static unsafe Tensor WeightGradient(Tensor input, Tensor weight, Tensor gradient, bool isTransposed)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor output = empty(weight.shape);
-        (Tensor large, Tensor small) = isTransposed ? (gradient, input) : (input, gradient);
-        StridedWinogradWeightGradient.Run(Start(large), Start(small), Start(output), Shape(input, weight, isTransposed));
-        return output.MoveToOuterDisposeScope();
-    }
-
     // The small images, with the channels of the large ones as inputs.
-    private static WinogradShape Shape(Tensor input, Tensor weight, bool isTransposed)
-    {
-        long scale = isTransposed ? 1 : Stride;
-        return new(input.size(0), weight.size(1), weight.size(0), input.size(2) / scale, input.size(3) / scale);
-    }
+    private static WinogradShape Tiled(ConvolutionShape shape) =>
+        new(shape.Batch, shape.Channels, shape.Features, shape.Rows, shape.Columns);
 
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
-    private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
-
-    private sealed class Convolution : TransposableConvolution<Convolution>, ITransposableConvolution
+    private sealed unsafe class Convolution : TransposableConvolution<Convolution>, ITransposableConvolution
     {
         public override string Name => nameof(StridedConvolution);
 
-        public static Tensor Convolve(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) =>
-            Forward(input, weight, bias, isTransposed);
+        public static void Reduce(float* images, float* w, float* bias, float* features, ConvolutionShape shape) =>
+            StridedWinogradConvolution.Halve(images, w, bias, features, Tiled(shape));
 
-        public static Tensor WeightGradient(Tensor input, Tensor weight, Tensor gradient, bool isTransposed) =>
-            StridedConvolution.WeightGradient(input, weight, gradient, isTransposed);
+        public static void Expand(float* features, float* w, float* bias, float* images, ConvolutionShape shape) =>
+            StridedWinogradConvolution.Double(features, w, bias, images, Tiled(shape));
 
-        public static Tensor ByOperations(Tensor input, Tensor weight, bool isTransposed) =>
-            StridedConvolution.ByOperations(input, weight, isTransposed);
+        public static void WeightGradient(float* images, float* features, float* weights, ConvolutionShape shape) =>
+            StridedWinogradWeightGradient.Run(images, features, weights, Tiled(shape));
     }
 }

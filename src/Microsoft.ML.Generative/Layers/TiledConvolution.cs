@@ -76,9 +76,8 @@ internal static class TiledConvolution
         return new(input.size(0), weight.size(1), weight.size(0), scale * input.size(2), scale * input.size(3), isEnlarged);
     }
 
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
     private static unsafe float* Start(Tensor? values) =>
-        values is null || values.numel() == 0 ? null : (float*)TensorMemory.Start(values.contiguous());
+        values is null || values.numel() == 0 ? null : TensorMemory.Floats(values);
 
     // The variant enlarges the images before.
     private sealed class Convolution : ConvolutionFunction<Convolution>, IConvolution

@@ -15,6 +15,13 @@ internal static class TensorMemory
         return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 
+    /// <summary>
+    /// Where the floats of a tensor on the CPU begin, in their order. What the copy of one that is not contiguous takes is released with
+    /// the caller's dispose scope.
+    /// </summary>
+    /// <param name="values">[rows, ..] of Float32, at least one row.</param>
+    public static unsafe float* Floats(torch.Tensor values) => (float*)Start(values.contiguous());
+
     /// <summary>Writes the elements of a row of a contiguous matrix on the CPU.</summary>
     public static unsafe void WriteRow<T>(torch.Tensor matrix, long row, ReadOnlySpan<T> values)
         where T : unmanaged =>

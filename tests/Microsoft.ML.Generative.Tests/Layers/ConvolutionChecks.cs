@@ -1,6 +1,9 @@
+using System.Runtime.Intrinsics.X86;
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -9,6 +12,15 @@ internal static class ConvolutionChecks
 {
     // Of the values' root mean square. Float32 has 6e-8; Winograd's matrices lose about two digits of it.
     private const double Tolerance = 1e-4;
+
+    private static readonly long[] _strides = [2, 2];
+    private static readonly long[] _padding = [1, 1];
+
+    /// <summary>A convolution of stride 2 and padding 1.</summary>
+    public static Tensor Halve(Tensor input, Tensor weight, Tensor bias) => F.conv2d(input, weight, bias, _strides, _padding);
+
+    /// <summary>The transpose of such a convolution.</summary>
+    public static Tensor Double(Tensor input, Tensor weight, Tensor bias) => F.conv_transpose2d(input, weight, bias, _strides, _padding);
 
     /// <summary>Checks a layer's values and gradients.</summary>
     /// <param name="layer">The layer, with a bias.</param>
@@ -56,6 +68,38 @@ internal static class ConvolutionChecks
             Tensor input = x.detach().requires_grad_(true);
             Tensor gradient = autograd.grad([network(input).sum()], [input], create_graph: true, retain_graph: true)[0];
             return [.. autograd.grad([gradient.square().sum()], weights)];
+        }
+    }
+
+    /// <summary>
+    /// Checks that a layer's values and gradients are the same to the bit with any number of threads, and its values in any batch.
+    /// </summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="x">Its input, of more than three rows.</param>
+    /// <param name="learned">What has gradients beside the input.</param>
+    /// <param name="threads">Numbers of threads beside 1.</param>
+    public static void CheckThreadsAndBatch(WeightedLayer layer, Tensor x, Tensor[] learned, params int[] threads)
+    {
+        x = x.requires_grad_(true);
+        (Tensor Values, Tensor[] Gradients) one = Run(1);
+        foreach (int count in threads)
+        {
+            (Tensor values, Tensor[] gradients) = Run(count);
+            AssertEqual(one.Values, values);
+            if (Avx512F.IsSupported)
+                Assert.All(one.Gradients.Zip(gradients), pair => AssertEqual(pair.First, pair.Second));
+        }
+
+        if (!Avx512F.IsSupported)
+            return;
+        using IDisposable noGradient = no_grad();
+        AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
+
+        (Tensor Values, Tensor[] Gradients) Run(int count)
+        {
+            using IDisposable limited = TorchThreads.Scope(count);
+            Tensor y = layer.call(x);
+            return (y.detach(), [.. autograd.grad([y.square().sum()], [x, .. learned])]);
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics.X86;
 using Microsoft.ML.Generative.Layers;
-using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
@@ -15,9 +14,6 @@ namespace Microsoft.ML.Generative.Tests;
 [Collection(GlobalTorchState.Name)]
 public class FewChannelConvolutionTests
 {
-    private static readonly long[] _strides = [2, 2];
-    private static readonly long[] _padding = [1, 1];
-
     [Theory]
     [InlineData(2, 1, 16, 1, 1)]
     [InlineData(3, 3, 17, 5, 7)]
@@ -30,18 +26,17 @@ public class FewChannelConvolutionTests
         using var keeping = new Conv2d(channels, features, 3, padding: 1);
         Tensor x = randn(batch, channels, height, width);
         Assert.Equal(Avx512F.IsSupported, FewChannelConvolution.CanUse(x, keeping.Weight.Dense(), isTransposed: false));
-        ConvolutionChecks.Check(keeping, x, (input, weight, bias) => F.conv2d(input, weight, bias, padding: _padding));
+        ConvolutionChecks.Check(keeping, x, (input, weight, bias) => F.conv2d(input, weight, bias, padding: [1, 1]));
 
         using var halving = new Conv2d(channels, features, 4, stride: 2, padding: 1);
         x = randn(batch, channels, 2 * height, 2 * width);
         Assert.Equal(Avx512F.IsSupported, FewChannelConvolution.CanUse(x, halving.Weight.Dense(), isTransposed: false));
-        ConvolutionChecks.Check(halving, x, (input, weight, bias) => F.conv2d(input, weight, bias, _strides, _padding));
+        ConvolutionChecks.Check(halving, x, ConvolutionChecks.Halve);
 
         using var doubling = new ConvTranspose2d(features, channels, 4, stride: 2, padding: 1);
         Tensor y = randn(batch, features, height, width);
         Assert.Equal(Avx512F.IsSupported, FewChannelConvolution.CanUse(y, doubling.Weight.Dense(), isTransposed: true));
-        ConvolutionChecks.Check(
-            doubling, y, (input, weight, bias) => F.conv_transpose2d(input, weight, bias, _strides, _padding));
+        ConvolutionChecks.Check(doubling, y, ConvolutionChecks.Double);
     }
 
     [Fact]
@@ -50,8 +45,7 @@ public class FewChannelConvolutionTests
         using DisposeScope scope = NewDisposeScope();
         using var halving = new Conv2d(3, 16, 4, stride: 2, padding: 1);
         Assert.False(FewChannelConvolution.CanUse(zeros(1, 3, 7, 8), halving.Weight.Dense(), isTransposed: false));
-        ConvolutionChecks.Check(
-            halving, randn(2, 3, 7, 9), (input, weight, bias) => F.conv2d(input, weight, bias, _strides, _padding));
+        ConvolutionChecks.Check(halving, randn(2, 3, 7, 9), ConvolutionChecks.Halve);
 
         using var few = new Conv2d(3, 8, 3, padding: 1);
         Assert.False(FewChannelConvolution.CanUse(zeros(1, 3, 8, 8), few.Weight.Dense(), isTransposed: false));
@@ -68,22 +62,8 @@ public class FewChannelConvolutionTests
         using WeightedLayer layer = isTransposed
             ? new ConvTranspose2d(40, 3, 4, stride: 2, padding: 1)
             : new Conv2d(3, 40, 4, stride: 2, padding: 1);
-        Tensor x = randn(7, isTransposed ? 40 : 3, 20, 20).requires_grad_(true);
-
-        (Tensor Values, Tensor[] Gradients) Run(int threads)
-        {
-            using IDisposable limited = TorchThreads.Scope(threads);
-            Tensor y = layer.call(x);
-            return (y.detach(), [.. autograd.grad([y.square().sum()], [x, layer.Weight.Dense()])]);
-        }
-
-        (Tensor Values, Tensor[] Gradients) one = Run(1), two = Run(2);
-        ConvolutionChecks.AssertEqual(one.Values, two.Values);
-        if (!Avx512F.IsSupported)
-            return;
-        Assert.All(one.Gradients.Zip(two.Gradients), pair => ConvolutionChecks.AssertEqual(pair.First, pair.Second));
-        using IDisposable noGradient = no_grad();
-        ConvolutionChecks.AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
+        Tensor x = randn(7, isTransposed ? 40 : 3, 20, 20);
+        ConvolutionChecks.CheckThreadsAndBatch(layer, x, [layer.Weight.Dense()], 2);
     }
 
     [Fact]
@@ -94,7 +74,6 @@ public class FewChannelConvolutionTests
         using var doubling = new ConvTranspose2d(16, 2, 4, stride: 2, padding: 1);
         ConvolutionChecks.CheckSecondGradients(
             [halving, doubling], randn(2, 2, 8, 8), input => doubling.call(halving.call(input).square()),
-            (input, w, b) => F.conv_transpose2d(
-                F.conv2d(input, w[0], b[0], _strides, _padding).square(), w[1], b[1], _strides, _padding));
+            (input, w, b) => ConvolutionChecks.Double(ConvolutionChecks.Halve(input, w[0], b[0]).square(), w[1], b[1]));
     }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics.X86;
 using Microsoft.ML.Generative.Layers;
-using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
@@ -54,25 +53,9 @@ public class TiledConvolutionTests
     {
         using DisposeScope scope = NewDisposeScope();
         using WeightedLayer layer = isEnlarged ? new UpsamplingConv2d(48, 40) : new Conv2d(48, 40, 3, padding: 1);
-        Tensor x = randn(5, 48, 20, 20).requires_grad_(true);
-
-        (Tensor Values, Tensor[] Gradients) Run(int threads)
-        {
-            using IDisposable limited = TorchThreads.Scope(threads);
-            Tensor y = layer.call(x);
-            return (y.detach(), [.. autograd.grad([y.square().sum()], [x, layer.Weight.Dense(), layer.Bias!])]);
-        }
-
+        Tensor x = randn(5, 48, 20, 20);
         // Five threads are more than the weights' gradient has parts.
-        (Tensor Values, Tensor[] Gradients) one = Run(1), two = Run(2), five = Run(5);
-        ConvolutionChecks.AssertEqual(one.Values, two.Values);
-        ConvolutionChecks.AssertEqual(one.Values, five.Values);
-        if (!Avx512F.IsSupported)
-            return;
-        Assert.All(one.Gradients.Zip(two.Gradients), pair => ConvolutionChecks.AssertEqual(pair.First, pair.Second));
-        Assert.All(one.Gradients.Zip(five.Gradients), pair => ConvolutionChecks.AssertEqual(pair.First, pair.Second));
-        using IDisposable noGradient = no_grad();
-        ConvolutionChecks.AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
+        ConvolutionChecks.CheckThreadsAndBatch(layer, x, [layer.Weight.Dense(), layer.Bias!], 2, 5);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ internal static unsafe class ColumnConvolution
     /// <param name="bias">[features], or null.</param>
     /// <param name="features">[batch, features, rows, columns].</param>
     /// <param name="shape">The sizes.</param>
-    public static void Reduce(float* images, float* w, float* bias, float* features, ColumnShape shape) =>
+    public static void Reduce(float* images, float* w, float* bias, float* features, ConvolutionShape shape) =>
         Run(new Work { Images = images, Weights = w, Biases = bias, Features = features, Shape = shape }, &Reduce);
 
     /// <summary>The transpose: of the features, the images.</summary>
@@ -28,7 +28,7 @@ internal static unsafe class ColumnConvolution
     /// <param name="bias">[channels], or null.</param>
     /// <param name="images">[batch, channels, height, width].</param>
     /// <param name="shape">The sizes.</param>
-    public static void Expand(float* features, float* w, float* bias, float* images, ColumnShape shape) =>
+    public static void Expand(float* features, float* w, float* bias, float* images, ConvolutionShape shape) =>
         Run(new Work { Images = images, Weights = w, Biases = bias, Features = features, Shape = shape }, &Expand);
 
     /// <summary>The gradient of the weights, of either of the two.</summary>
@@ -36,7 +36,7 @@ internal static unsafe class ColumnConvolution
     /// <param name="features">The features or their gradient, [batch, features, rows, columns].</param>
     /// <param name="weights">[features, channels, side, side].</param>
     /// <param name="shape">The sizes.</param>
-    public static void WeightGradient(float* images, float* features, float* weights, ColumnShape shape)
+    public static void WeightGradient(float* images, float* features, float* weights, ConvolutionShape shape)
     {
         int parts = Math.Clamp(shape.Batch, 1, MostParts), size = shape.PaddedFeatures * shape.PaddedTaps;
         float* sums = Allocate(parts * (nint)size);
@@ -65,7 +65,7 @@ internal static unsafe class ColumnConvolution
     // With weights that fill whole vectors, [features, taps].
     private static void Run(Work work, delegate*<void*, long, long, void> kernel)
     {
-        ColumnShape shape = work.Shape;
+        ConvolutionShape shape = work.Shape;
         float* padded = Allocate(shape.PaddedFeatures * (nint)shape.PaddedTaps);
         try
         {
@@ -85,7 +85,7 @@ internal static unsafe class ColumnConvolution
     private static void Reduce(void* state, long start, long end)
     {
         Work work = *(Work*)state;
-        ColumnShape shape = work.Shape;
+        ConvolutionShape shape = work.Shape;
         int pixels = shape.PaddedPixels;
         float* columns = Allocate((nint)(shape.Taps + shape.PaddedFeatures) * pixels), products = columns + (nint)shape.Taps * pixels;
         NativeMemory.Clear(columns, (nuint)(shape.Taps * pixels) * sizeof(float));
@@ -110,7 +110,7 @@ internal static unsafe class ColumnConvolution
     private static void Expand(void* state, long start, long end)
     {
         Work work = *(Work*)state;
-        ColumnShape shape = work.Shape;
+        ConvolutionShape shape = work.Shape;
         int pixels = shape.PaddedPixels;
         float* columns = Allocate((nint)(shape.PaddedTaps + shape.Features) * pixels), padded = columns + (nint)shape.PaddedTaps * pixels;
         for (long image = start; image < end; image++)
@@ -136,7 +136,7 @@ internal static unsafe class ColumnConvolution
     private static void AddImages(void* state, long start, long end)
     {
         Work work = *(Work*)state;
-        ColumnShape shape = work.Shape;
+        ConvolutionShape shape = work.Shape;
         int pixels = shape.PaddedPixels, taps = shape.PaddedTaps;
         float* columns = Allocate((nint)pixels * (taps + shape.PaddedFeatures)), padded = columns + (nint)pixels * taps;
         NativeMemory.Clear(columns, (nuint)((nint)pixels * (taps + shape.PaddedFeatures)) * sizeof(float));
@@ -160,7 +160,7 @@ internal static unsafe class ColumnConvolution
     // The features of an image as rows of whole vectors; where they are already, themselves.
     private static float* Padded(in Work work, long image, float* memory, int rows)
     {
-        ColumnShape shape = work.Shape;
+        ConvolutionShape shape = work.Shape;
         float* features = work.Features + (nint)image * shape.Features * shape.Pixels;
         if (shape.Pixels == shape.PaddedPixels && shape.Features == rows)
             return features;
@@ -175,7 +175,7 @@ internal static unsafe class ColumnConvolution
     }
 
     // What each pixel of the result depends on; beyond the image it is 0.
-    private static void ReadColumns(float* image, in ColumnShape shape, float* columns, int tapDistance, int pixelDistance)
+    private static void ReadColumns(float* image, in ConvolutionShape shape, float* columns, int tapDistance, int pixelDistance)
     {
         for (int tap = 0; tap < shape.Taps; tap++)
         {
@@ -193,7 +193,7 @@ internal static unsafe class ColumnConvolution
         }
     }
 
-    private static void AddColumns(float* columns, int tapDistance, in ColumnShape shape, float* image)
+    private static void AddColumns(float* columns, int tapDistance, in ConvolutionShape shape, float* image)
     {
         for (int tap = 0; tap < shape.Taps; tap++)
         {
@@ -209,7 +209,7 @@ internal static unsafe class ColumnConvolution
     }
 
     // Where the values of a tap begin that a row of the result depends on, which may be left of the image; null above and below it.
-    private static float* RowOf(float* image, in ColumnShape shape, int tap, int row)
+    private static float* RowOf(float* image, in ConvolutionShape shape, int tap, int row)
     {
         (int line, int x) = Math.DivRem(tap, shape.Side);
         (int channel, int y) = Math.DivRem(line, shape.Side);
@@ -233,7 +233,7 @@ internal static unsafe class ColumnConvolution
     private struct Work
     {
         public float* Images, Weights, Biases, Features;
-        public ColumnShape Shape;
+        public ConvolutionShape Shape;
         public int Parts;
     }
 }
