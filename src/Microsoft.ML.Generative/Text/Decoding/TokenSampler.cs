@@ -16,12 +16,12 @@ internal sealed class TokenSampler
     private readonly float[] _sortKeys;
     private readonly double[] _probabilities;
     private readonly double[] _blockSums;
-    private bool _hasAllInOrder;
 
     public TokenSampler(TextGenerationOptions options, int vocabularySize)
     {
         _options = options;
-        _tokens = new int[vocabularySize];
+        // Without filters, they stay in this order.
+        _tokens = [.. Enumerable.Range(0, vocabularySize)];
         _sortKeys = new float[vocabularySize];
         _probabilities = new double[vocabularySize];
         _blockSums = new double[(vocabularySize + Block - 1) / Block];
@@ -79,18 +79,10 @@ internal sealed class TokenSampler
         float highest = TensorPrimitives.Max(logits);
         if (!HasFilters)
         {
-            if (!_hasAllInOrder)
-            {
-                for (int i = 0; i < _tokens.Length; i++)
-                    _tokens[i] = i;
-                _hasAllInOrder = true;
-            }
-
             ExponentiateAll(logits, highest);
             return logits.Length;
         }
 
-        _hasAllInOrder = false;
         int kept = _options.TopK is { } k ? Math.Min(k, logits.Length) : logits.Length;
         if (kept < logits.Length || _options.TypicalP < 1)
         {
