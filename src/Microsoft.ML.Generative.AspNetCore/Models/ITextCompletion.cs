@@ -22,7 +22,7 @@ internal interface ITextCompletion
         int[] prompt, TextGenerationOptions options, Action<GeneratedText> finished, TokenScores? scores, CancellationToken cancellation);
 }
 
-/// <summary>A language model goes on from the prompt, together with the texts of other requests.</summary>
+/// <summary>A language model continues the prompt, together with the texts of other requests.</summary>
 internal sealed class LanguageModelCompletion(LanguageModelTransformer model) : ITextCompletion
 {
     public TextGenerationOptions Defaults => model.Generator.Defaults;

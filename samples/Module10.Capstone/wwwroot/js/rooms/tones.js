@@ -5,7 +5,7 @@ export class Tones {
   #context = null;
   #playing = 0;
 
-  /** Plays notes { pitch, quarters }; what was playing ends. The callback is told which key sounds and which no longer does. */
+  /** Plays notes { pitch, quarters }; what was playing ends. The callback receives a key, and whether it sounds now. */
   play(notes, tempo = 90, onkey = () => {}) {
     this.#context ??= new AudioContext();
     const playing = ++this.#playing;
