@@ -4,11 +4,11 @@
 # Usage: eng/kill-processes.sh [kills] [limit in seconds] [seed]; needs mpirun and a build of the tests in Release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. eng/mpi-environment.sh
 kills=${1:-20}
 limit=${2:-30}
 RANDOM=${3:-1}
 program=$(ls tests/InterruptedTraining/bin/Release/*/InterruptedTraining.dll | head -1)
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_WAIT_POLICY=PASSIVE
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 epochs=400
