@@ -26,7 +26,7 @@ internal static class DiffusionWorkload
 
     public static object RunBFloat16(BenchmarkSettings settings) => Train("ddpm-bf16", settings, ComputePrecision.BFloat16);
 
-    /// <summary>The network of the peer in PyTorch to the layer: one attention, with one head, in the middle.</summary>
+    /// <summary>One attention, with one head, in the middle alone.</summary>
     public static object RunMiddleAttention(BenchmarkSettings settings)
     {
         DiffusionOptions options = Options(ComputePrecision.Float32, settings.Threads);
