@@ -20,8 +20,8 @@ public sealed class HarmonizeOptions
 
     /// <summary>
     /// How much the rules of voice leading count beside the model, 0 (not at all) to 100: each parallel fifth or octave, and each crossing,
-    /// that a note would make with the notes around it divides the note's probability by e to this power. Default: 4, by which one in fifty is
-    /// left, so many times fewer as Bach has than a small model.
+    /// that a note would make with the notes around it divides the note's probability by e to this power. Default: 4, which leaves one in
+    /// fifty: so much fewer parallels has Bach than a small model.
     /// </summary>
     public double VoiceLeadingWeight { get; set; } = 4;
 

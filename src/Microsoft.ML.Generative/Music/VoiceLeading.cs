@@ -39,7 +39,9 @@ public sealed record VoiceLeading(int Motions, int ParallelFifths, int ParallelO
         return sum;
     }
 
-    /// <summary>The interval that two voices keep while both move, if it is one that the rules forbid: 7, a fifth, or 0, an octave.</summary>
+    /// <summary>
+    /// The interval that two voices keep while they move alike, if it is one that the rules forbid: 7, a fifth, or 0, an octave.
+    /// </summary>
     /// <param name="from">Where one of the voices is.</param>
     /// <param name="to">Where it goes.</param>
     /// <param name="otherFrom">Where the other voice is.</param>
