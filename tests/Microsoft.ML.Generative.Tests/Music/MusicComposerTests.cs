@@ -139,7 +139,7 @@ public sealed class MusicComposerTests
     {
         using MaskedLanguageModelTransformer model = TrainMasked(chords: 1, size: 64, steps: 350, learningRate: 0.001);
         NoteSequence chorale = new MusicHarmonizer(model).Harmonize(
-            Pieces.Melody(480, 72, 71, 69, 72), new HarmonizeOptions { Seed = 1, Temperature = 0.1 });
+            Pieces.Melody(480, 72, 71, 69, 72), new HarmonizeOptions { Seed = 1, Temperature = 0.1, VoiceLeadingWeight = 0 });
         int?[] PitchesAt(int step) => [.. Enumerable.Range(0, 4).Select(voice => chorale.OfVoice(voice).Notes
             .FirstOrDefault(note => note.Start <= step * 480 && note.End > step * 480)?.Pitch)];
         int?[][] chords = [.. Enumerable.Range(0, 4).Select(PitchesAt)];
