@@ -7,27 +7,33 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>
-/// Causal attention against its formula (Vaswani et al. 2017, eq. 1) in Float64. Without the instructions it is libtorch's operations.
+/// Attention, causal and to all, against its formula (Vaswani et al. 2017, eq. 1) in Float64. Without the instructions it is libtorch's
+/// operations.
 /// </summary>
 [Collection(GlobalTorchState.Name)]
 public class ShortAttentionTests
 {
     [Theory]
-    [InlineData(2, 3, 16, 16)]
-    [InlineData(1, 1, 1, 16)]
-    [InlineData(2, 2, 7, 32)]
-    [InlineData(3, 4, 33, 48)]
-    [InlineData(1, 2, 128, 64)]
-    public void Values_and_gradients_are_those_of_the_formula(int batch, int heads, int time, int size)
+    [InlineData(2, 3, 16, 16, true)]
+    [InlineData(1, 1, 1, 16, true)]
+    [InlineData(2, 2, 7, 32, true)]
+    [InlineData(3, 4, 33, 48, true)]
+    [InlineData(1, 2, 128, 64, true)]
+    [InlineData(2, 3, 16, 16, false)]
+    [InlineData(1, 1, 1, 16, false)]
+    [InlineData(2, 2, 7, 32, false)]
+    [InlineData(3, 4, 33, 48, false)]
+    [InlineData(1, 2, 128, 64, false)]
+    public void Values_and_gradients_are_those_of_the_formula(int batch, int heads, int time, int size, bool isCausal)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor[] inputs = Inputs(batch, heads, time, size);
         Assert.Equal(Avx512F.IsSupported, ShortAttention.CanUse(inputs[0], inputs[1], inputs[2]));
         Tensor[] doubles = [.. inputs.Select(t => t.detach().to(float64).requires_grad_(true))];
-        Tensor expected = Formula(doubles), found = DotProductAttention.Causal(inputs[0], inputs[1], inputs[2], null, 0);
+        Tensor expected = Formula(doubles, isCausal), found = Attend(inputs, isCausal);
         AssertClose(expected, found);
         using (no_grad())
-            Assert.True(DotProductAttention.Causal(inputs[0], inputs[1], inputs[2], null, 0).eq(found).all().ToBoolean());
+            Assert.True(Attend(inputs, isCausal).eq(found).all().ToBoolean());
 
         // Read in another order than the kernel's.
         Tensor direction = randn(batch, heads, size, time).transpose(2, 3);
@@ -49,6 +55,39 @@ public class ShortAttentionTests
         Tensor direction = randn(2, 3, 20, 32);
         AssertClose(
             autograd.grad([(expected * direction.to(float64)).sum()], [doubles])[0], autograd.grad([(found * direction).sum()], [all])[0]);
+    }
+
+    [Theory]
+    [InlineData(2, 3, 20, 32, true)]
+    [InlineData(1, 1, 1, 16, true)]
+    [InlineData(2, 2, 128, 16, false)]
+    [InlineData(2, 2, 33, 48, false)]
+    // Not the kernel's.
+    [InlineData(2, 3, 9, 8, true)]
+    [InlineData(2, 3, 9, 8, false)]
+    public void Queries_keys_and_values_may_be_one_tensor(int batch, int heads, int time, int size, bool isCausal)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor all = randn(batch, time, 3 * heads, size).requires_grad_(true), doubles = all.detach().to(float64).requires_grad_(true);
+        Assert.Equal(Avx512F.IsSupported && size % 16 == 0, ShortAttention.CanUse(all));
+        Tensor expected = Formula(doubles.transpose(1, 2).chunk(3, 1), isCausal), found = DotProductAttention.Packed(all, isCausal);
+        AssertClose(expected.transpose(1, 2), found);
+        using (no_grad())
+            Assert.True(DotProductAttention.Packed(all, isCausal).eq(found).all().ToBoolean());
+
+        Tensor direction = randn(batch, time, heads, size);
+        AssertClose(
+            autograd.grad([(expected.transpose(1, 2) * direction.to(float64)).sum()], [doubles], retain_graph: true)[0],
+            autograd.grad([(found * direction).sum()], [all], retain_graph: true)[0]);
+
+        // A gradient of the gradient.
+        AssertClose(Penalty(doubles, expected), Penalty(all, found));
+
+        static Tensor Penalty(Tensor input, Tensor output)
+        {
+            Tensor gradient = autograd.grad([output.pow(3).sum()], [input], create_graph: true, retain_graph: true)[0];
+            return autograd.grad([gradient.square().sum()], [input])[0];
+        }
     }
 
     [Fact]
@@ -94,12 +133,16 @@ public class ShortAttentionTests
     private static Tensor[] Inputs(int batch, int heads, int time, int size) =>
         [.. Enumerable.Range(0, 3).Select(_ => randn(batch, heads, time, size).requires_grad_(true))];
 
-    private static Tensor Formula(Tensor[] inputs)
+    private static Tensor Attend(Tensor[] inputs, bool isCausal) => isCausal
+        ? DotProductAttention.Causal(inputs[0], inputs[1], inputs[2], null, 0)
+        : DotProductAttention.Full(inputs[0], inputs[1], inputs[2]);
+
+    private static Tensor Formula(Tensor[] inputs, bool isCausal = true)
     {
         long time = inputs[0].size(2);
         Tensor scores = inputs[0].matmul(inputs[1].transpose(-2, -1)) / Math.Sqrt(inputs[0].size(3));
-        Tensor isLater = ones(time, time, dtype: ScalarType.Bool).triu(1);
-        return scores.masked_fill(isLater, double.NegativeInfinity).softmax(-1).matmul(inputs[2]);
+        Tensor isHidden = isCausal ? ones(time, time, dtype: ScalarType.Bool).triu(1) : zeros(time, time, dtype: ScalarType.Bool);
+        return scores.masked_fill(isHidden, double.NegativeInfinity).softmax(-1).matmul(inputs[2]);
     }
 
     private static void AssertClose(Tensor expected, Tensor found)

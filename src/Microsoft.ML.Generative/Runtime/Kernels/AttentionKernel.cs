@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// Causal attention (Vaswani et al. 2017, eq. 1) of short sequences: all of a head stays in the cache of one core, and queries, keys and
-/// values are read where they are. The backward pass computes the probabilities again. A head of a sequence is one thread's work.
+/// Attention (Vaswani et al. 2017, eq. 1) of short sequences: all of a head stays in the cache of one core, and queries, keys and values
+/// are read where they are. Of causal attention, products with later positions are left out. The backward pass computes the probabilities
+/// again. A head of a sequence is one thread's work.
 /// </summary>
 internal static unsafe class AttentionKernel
 {
@@ -32,7 +33,7 @@ internal static unsafe class AttentionKernel
             float* logSums = work.LogSums + item * work.Time;
             memory.Scores(work.Queries[batch, head], work.Queries.Time, work.Keys[batch, head], work.Keys.Time);
             for (int i = 0; i < work.Time; i++)
-                logSums[i] = Softmax(memory.Probabilities + i * memory.Time, i + 1, memory.Time, work.Scale);
+                logSums[i] = Softmax(memory.Probabilities + i * memory.Time, Seen(work, i), memory.Time, work.Scale);
             memory.Read(work.Values[batch, head], work.Values.Time, memory.Second);
             memory.Combine(memory.Probabilities, isTransposed: false, memory.Second);
             memory.Write(work.Output[batch, head], work.Output.Time);
@@ -51,7 +52,7 @@ internal static unsafe class AttentionKernel
             // The queries stay in the first buffer.
             memory.Scores(work.Queries[batch, head], work.Queries.Time, work.Keys[batch, head], work.Keys.Time);
             for (int i = 0; i < work.Time; i++)
-                Exponentials(memory.Probabilities + i * memory.Time, i + 1, memory.Time, work.Scale, logSums[i]);
+                Exponentials(memory.Probabilities + i * memory.Time, Seen(work, i), memory.Time, work.Scale, logSums[i]);
 
             memory.Read(work.OutputGradient[batch, head], work.OutputGradient.Time, memory.Second);
             memory.Combine(memory.Probabilities, isTransposed: true, memory.Second);
@@ -61,7 +62,7 @@ internal static unsafe class AttentionKernel
             for (int i = 0; i < work.Time; i++)
             {
                 nint row = i * memory.Time;
-                Derive(memory.Probabilities + row, memory.Gradients + row, (int)memory.Time, work.Scale);
+                Derive(memory.Probabilities + row, memory.Gradients + row, Seen(work, i), memory.Time, work.Scale);
             }
 
             memory.Combine(memory.Gradients, isTransposed: true, memory.First);
@@ -71,6 +72,9 @@ internal static unsafe class AttentionKernel
             memory.Write(work.QueryGradients[batch, head], work.QueryGradients.Time);
         }
     }
+
+    // The positions that one attends to.
+    private static int Seen(in AttentionWork work, int position) => work.IsCausal ? position + 1 : work.Time;
 
     // The softmax of the first scores of a row, and zeros behind them; returns the logarithm of the sum.
     private static float Softmax(float* row, int count, nint all, float scale)
@@ -106,23 +110,27 @@ internal static unsafe class AttentionKernel
         new Span<float>(row + padded, (int)all - padded).Clear();
     }
 
-    // Later positions have no probability; returns where the next vector begins.
+    // Other positions have no probability; returns where the next vector begins.
     private static int Hide(float* row, int count)
     {
-        int padded = (count + Lanes - 1) / Lanes * Lanes;
+        int padded = Padded(count);
         new Span<float>(row + count, padded - count).Fill(float.NegativeInfinity);
         return padded;
     }
 
+    private static int Padded(int count) => (count + Lanes - 1) / Lanes * Lanes;
+
     // The gradient of the scores, in place of that of the probabilities.
-    private static void Derive(float* probabilities, float* gradients, int count, float scale)
+    private static void Derive(float* probabilities, float* gradients, int count, nint all, float scale)
     {
+        int padded = Padded(count);
         Vector<float> sums = Vector<float>.Zero;
-        for (int j = 0; j < count; j += Lanes)
+        for (int j = 0; j < padded; j += Lanes)
             sums += Vector.Load(probabilities + j) * Vector.Load(gradients + j);
         Vector<float> sum = new(VectorMath.Sum(sums)), scales = new(scale);
-        for (int j = 0; j < count; j += Lanes)
+        for (int j = 0; j < padded; j += Lanes)
             (Vector.Load(probabilities + j) * (Vector.Load(gradients + j) - sum) * scales).Store(gradients + j);
+        new Span<float>(gradients + padded, (int)all - padded).Clear();
     }
 
     // One head in a thread's memory. Positions are filled up to a multiple of 16 with zeros.
@@ -130,12 +138,13 @@ internal static unsafe class AttentionKernel
     {
         private readonly int _positions;
         private readonly int _size;
+        private readonly bool _isCausal;
         private readonly float* _turned;
         private readonly float* _result;
 
         public Scratch(in AttentionWork work, bool hasGradients)
         {
-            (_positions, _size) = (work.Time, work.HeadSize);
+            (_positions, _size, _isCausal) = (work.Time, work.HeadSize, work.IsCausal);
             Time = (work.Time + Block - 1) / Block * Block;
             nint rows = Time * _size, square = Time * Time;
             First = (float*)NativeMemory.AlignedAlloc((nuint)(4 * rows + (hasGradients ? 2 : 1) * square) * sizeof(float), 64);
@@ -180,7 +189,7 @@ internal static unsafe class AttentionKernel
             new Span<float>(Probabilities + last, (int)(Time * Time - last)).Clear();
         }
 
-        /// <summary>Products of all rows with all rows.</summary>
+        /// <summary>Products of all rows with all rows, or with those up to the end of their own block.</summary>
         public void Products(float* left, float* right, nint distance, float* products)
         {
             for (int group = 0; group * Block < _positions; group++)
@@ -190,15 +199,26 @@ internal static unsafe class AttentionKernel
                     _turned + (nint)group * _size * Block);
             }
 
-            MatrixKernel.Multiply(
-                ((nint)left, _size, 1), ((nint)_turned, Block, (nint)_size * Block), ((nint)products, Time),
-                (int)Time, _size, (int)Time / Block, adds: false);
+            for (int row = 0; row < Time; row += Block)
+            {
+                MatrixKernel.Multiply(
+                    ((nint)(left + (nint)row * _size), _size, 1), ((nint)_turned, Block, (nint)_size * Block),
+                    ((nint)(products + row * Time), Time), Block, _size, (_isCausal ? row + Block : (int)Time) / Block, adds: false);
+            }
         }
 
-        /// <summary>The sums of rows with weights, or with these transposed.</summary>
-        public void Combine(float* weights, bool isTransposed, float* rows) => MatrixKernel.Multiply(
-            isTransposed ? ((nint)weights, 1, Time) : ((nint)weights, Time, 1), ((nint)rows, _size, Block), ((nint)_result, _size),
-            (int)Time, (int)Time, _size / Block, adds: false);
+        /// <summary>The sums of rows with weights, or with these transposed; what has no weight is left out.</summary>
+        public void Combine(float* weights, bool isTransposed, float* rows)
+        {
+            for (int row = 0; row < Time; row += Block)
+            {
+                int first = _isCausal && isTransposed ? row : 0, end = _isCausal && !isTransposed ? row + Block : (int)Time;
+                MatrixKernel.Multiply(
+                    isTransposed ? ((nint)(weights + first * Time + row), 1, Time) : ((nint)(weights + row * Time), Time, 1),
+                    ((nint)(rows + (nint)first * _size), _size, Block), ((nint)(_result + (nint)row * _size), _size),
+                    Block, end - first, _size / Block, adds: false);
+            }
+        }
 
         /// <summary>Writes the result of <see cref="Combine"/>.</summary>
         public void Write(float* to, nint distance)

@@ -17,6 +17,9 @@ internal unsafe struct AttentionWork
 
     public int Batch, Heads, Time, HeadSize;
 
+    /// <summary>Whether a position attends to itself and those before it alone.</summary>
+    public bool IsCausal;
+
     /// <summary>What scores are multiplied by.</summary>
     public float Scale;
 
