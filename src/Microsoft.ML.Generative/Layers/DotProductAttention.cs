@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -27,7 +28,7 @@ internal static class DotProductAttention
     {
         long time = queries.size(2);
         if (mask is null && dropout == 0 && ShortAttention.CanUse(queries, keys, values))
-            return ShortAttention.Apply(queries, keys, values, Scale(queries));
+            return ShortAttention.Causal(queries, keys, values, Scale(queries));
         // The fused kernels of the CPU have no dropout.
         if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, is_casual: mask is null);
@@ -47,9 +48,15 @@ internal static class DotProductAttention
     /// What may attend to what, of a shape that broadcasts to [batch, heads, time, keys]: 0, or a large negative number where not, as
     /// <see cref="PaddingMask"/> makes it. <see langword="null"/>: all to all.
     /// </param>
-    /// <param name="dropout">The probability with which an attention is dropped.</param>
-    public static Tensor Full(Tensor queries, Tensor keys, Tensor values, Tensor? mask = null, double dropout = 0)
+    /// <param name="isTraining">Whether the layer that attends is being trained.</param>
+    /// <param name="dropout">The probability with which an attention is dropped in training.</param>
+    public static Tensor Full(Tensor queries, Tensor keys, Tensor values, Tensor? mask, bool isTraining, double dropout = 0)
     {
+        dropout = isTraining ? dropout : 0;
+        // In training, what has no gradients may be computed again with them, and has to be the same then.
+        if (!isTraining && !is_grad_enabled() && ShortAttention.CanUse(queries, keys, values)
+            && (mask is null || CpuKernels.CanUse(mask)))
+            return ShortAttention.Full(queries, keys, values, Scale(queries), mask);
         if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout);
         // [batch · heads, time, keys]

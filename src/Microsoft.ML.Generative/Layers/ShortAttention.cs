@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
 
-/// <summary>Causal attention of short sequences as one operation with gradients, by <see cref="AttentionKernel"/>.</summary>
+/// <summary>
+/// Attention of short sequences as one operation, by <see cref="AttentionKernel"/>: causal with gradients, to all positions without.
+/// </summary>
 internal static class ShortAttention
 {
     /// <summary>The longest sequences: what is computed of a head stays in a core's cache.</summary>
@@ -28,20 +30,40 @@ internal static class ShortAttention
     /// <param name="values">The same for values.</param>
     /// <param name="scale">What scores are multiplied by.</param>
     /// <returns>[batch, heads, time, head size], a view of [batch, time, heads, head size].</returns>
-    public static Tensor Apply(Tensor queries, Tensor keys, Tensor values, float scale)
+    public static Tensor Causal(Tensor queries, Tensor keys, Tensor values, float scale)
     {
         if (is_grad_enabled() && (queries.requires_grad || keys.requires_grad || values.requires_grad))
             return Attention.Call(queries, keys, values, scale).transpose(1, 2);
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        return Forward(queries, keys, values, scale, new float[Rows(queries)]).transpose(1, 2).MoveToOuterDisposeScope();
+        return Forward(Work(queries, keys, values, scale) with { IsCausal = true }, null).transpose(1, 2).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Each position attends to all, or to those that a mask allows; there are no gradients.</summary>
+    /// <param name="queries">[batch, heads, time, head size].</param>
+    /// <param name="keys">The same for keys.</param>
+    /// <param name="values">The same for values.</param>
+    /// <param name="scale">What scores are multiplied by.</param>
+    /// <param name="mask">What is added to them then, of a shape that broadcasts to [batch, heads, time, time], Float32.</param>
+    /// <inheritdoc cref="Causal" path="/returns"/>
+    public static Tensor Full(Tensor queries, Tensor keys, Tensor values, float scale, Tensor? mask)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        AttentionWork work = Work(queries, keys, values, scale);
+        if (mask is not null)
+        {
+            work.Mask = Of(mask.expand(work.Batch, work.Heads, work.Time, work.Time));
+            work.HasMask = true;
+        }
+
+        return Forward(work, null).transpose(1, 2).MoveToOuterDisposeScope();
     }
 
     // [batch, time, heads, head size]
-    private static unsafe Tensor Forward(Tensor queries, Tensor keys, Tensor values, float scale, float[] logSums)
+    private static unsafe Tensor Forward(AttentionWork work, float[]? logSums)
     {
-        Tensor output = NewLike(queries);
-        AttentionWork work = Work(queries, keys, values, scale);
+        Tensor output = empty(work.Batch, work.Time, work.Heads, work.HeadSize);
         work.Output = Of(output.transpose(1, 2));
         fixed (float* sums = logSums)
         {
@@ -101,7 +123,7 @@ internal static class ShortAttention
             var logSums = new float[Rows(queries)];
             ctx.save_for_backward([queries, keys, values]);
             ctx.save_data(StateName, (scale, logSums, (bool[])[queries.requires_grad, keys.requires_grad, values.requires_grad]));
-            return Forward(queries, keys, values, scale, logSums);
+            return Forward(Work(queries, keys, values, scale) with { IsCausal = true }, logSums);
         }
 
         protected override unsafe List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// Causal attention (Vaswani et al. 2017, eq. 1) of short sequences: all of a head stays in the cache of one core, and queries, keys and
-/// values are read where they are. The backward pass computes the probabilities again. A head of a sequence is one thread's work.
+/// Attention (Vaswani et al. 2017, eq. 1) of short sequences: all of a head stays in the cache of one core, and queries, keys and values
+/// are read where they are. The backward pass, of causal attention, computes the probabilities again. A head of a sequence is one thread's
+/// work.
 /// </summary>
 internal static unsafe class AttentionKernel
 {
@@ -13,11 +14,11 @@ internal static unsafe class AttentionKernel
 
     private static int Lanes => Vector<float>.Count;
 
-    /// <summary>Computes the output and the logarithms of the sums.</summary>
+    /// <summary>Computes the output, and the logarithms of the sums where they are wanted.</summary>
     public static void Forward(AttentionWork work) =>
         ThreadTeam.Run((long)work.Batch * work.Heads, work.Time * work.Time, &work, &Forward);
 
-    /// <summary>Computes the gradients of queries, keys and values.</summary>
+    /// <summary>Computes the gradients of queries, keys and values of causal attention.</summary>
     public static void Backward(AttentionWork work) =>
         ThreadTeam.Run((long)work.Batch * work.Heads, work.Time * work.Time, &work, &Backward);
 
@@ -29,10 +30,17 @@ internal static unsafe class AttentionKernel
         for (long item = start; item < end; item++)
         {
             (long batch, long head) = Math.DivRem(item, work.Heads);
-            float* logSums = work.LogSums + item * work.Time;
             memory.Scores(work.Queries[batch, head], work.Queries.Time, work.Keys[batch, head], work.Keys.Time);
             for (int i = 0; i < work.Time; i++)
-                logSums[i] = Softmax(memory.Probabilities + i * memory.Time, i + 1, memory.Time, work.Scale);
+            {
+                float* row = memory.Probabilities + i * memory.Time;
+                if (work.HasMask)
+                    ScaleAndAdd(row, work.Mask[batch, head] + i * work.Mask.Time, work.Time, work.Scale);
+                float logSum = Softmax(row, work.IsCausal ? i + 1 : work.Time, memory.Time, work.HasMask ? 1 : work.Scale);
+                if (work.LogSums is not null)
+                    work.LogSums[item * work.Time + i] = logSum;
+            }
+
             memory.Read(work.Values[batch, head], work.Values.Time, memory.Second);
             memory.Combine(memory.Probabilities, isTransposed: false, memory.Second);
             memory.Write(work.Output[batch, head], work.Output.Time);
@@ -70,6 +78,16 @@ internal static unsafe class AttentionKernel
             memory.Combine(memory.Gradients, isTransposed: false, memory.Second);
             memory.Write(work.QueryGradients[batch, head], work.QueryGradients.Time);
         }
+    }
+
+    private static void ScaleAndAdd(float* row, float* mask, int count, float scale)
+    {
+        Vector<float> scales = new(scale);
+        int j = 0;
+        for (; j <= count - Lanes; j += Lanes)
+            (Vector.Load(row + j) * scales + Vector.Load(mask + j)).Store(row + j);
+        for (; j < count; j++)
+            row[j] = row[j] * scale + mask[j];
     }
 
     // The softmax of the first scores of a row, and zeros behind them; returns the logarithm of the sum.

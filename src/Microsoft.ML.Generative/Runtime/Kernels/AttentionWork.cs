@@ -6,16 +6,24 @@ internal unsafe struct AttentionWork
     /// <summary>Queries, keys and values, [batch, heads, time, head size].</summary>
     public Rows Queries, Keys, Values;
 
+    /// <summary>What is added to scores, where <see cref="HasMask"/>: [batch, heads, time, time].</summary>
+    public Rows Mask;
+
     /// <summary>The result, and the gradient of it.</summary>
     public Rows Output, OutputGradient;
 
     /// <summary>The gradients of queries, keys and values.</summary>
     public Rows QueryGradients, KeyGradients, ValueGradients;
 
-    /// <summary>The logarithm of each row's sum of exponentials, [batch, heads, time].</summary>
+    /// <summary>The logarithm of each row's sum of exponentials, [batch, heads, time], or null.</summary>
     public float* LogSums;
 
     public int Batch, Heads, Time, HeadSize;
+
+    public bool HasMask;
+
+    /// <summary>Whether a position attends to itself and those before it alone.</summary>
+    public bool IsCausal;
 
     /// <summary>What scores are multiplied by.</summary>
     public float Scale;

@@ -121,6 +121,34 @@ public sealed class EncoderNetworkTests
         }
     }
 
+    // Without gradients, attention, feed-forward layers and normalized sums are other operations.
+    [Theory]
+    [InlineData(false, FeedForwardKind.Gelu)]
+    [InlineData(false, FeedForwardKind.GeluTanh)]
+    [InlineData(false, FeedForwardKind.GeGlu)]
+    [InlineData(true, FeedForwardKind.GeGlu)]
+    public void Hidden_states_are_the_same_with_and_without_gradients(bool isPreNorm, FeedForwardKind feedForward)
+    {
+        EncoderArchitecture architecture = TinyEncoders.Architecture with
+        {
+            VocabularySize = 30,
+            Layers = 2,
+            EmbeddingSize = 32,
+            FeedForwardSize = 40,
+            IsPreNorm = isPreNorm,
+            FeedForward = feedForward,
+        };
+        using EncoderNetwork network = Create(architecture);
+        using DisposeScope scope = torch.NewDisposeScope();
+        EncoderInput input = EncoderRows.Pad([new([3, 4, 5, 9], 4), new([1, 2, 3, 4, 5, 6, 7, 8, 9], 9)], torch.CPU);
+        torch.Tensor with = network.Hidden(input).detach();
+        using IDisposable noGradient = torch.no_grad();
+        torch.Tensor without = network.Hidden(input);
+        // Behind the end of a text they mean nothing.
+        torch.Tensor isToken = input.IsToken!.unsqueeze(2).to(torch.float32);
+        Close(TensorMemory.ToArray<float>(with * isToken), TensorMemory.ToArray<float>(without * isToken));
+    }
+
     [Fact]
     public void Mean_first_token_and_maximum_are_those_of_the_tokens_alone()
     {

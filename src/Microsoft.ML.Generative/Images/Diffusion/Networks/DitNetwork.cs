@@ -189,7 +189,7 @@ internal sealed class DitBlock : nn.Module, IFormerNames
             .view(x.size(0), x.size(1), 3, _heads, x.size(2) / _heads)
             .permute(2, 0, 3, 1, 4)
             .unbind(0); // [batch, heads, patches, headSize] each
-        Tensor attended = DotProductAttention.Full(parts[0], parts[1], parts[2]);
+        Tensor attended = DotProductAttention.Full(parts[0], parts[1], parts[2], mask: null, training);
         return attentionOut.call(attended.transpose(1, 2).flatten(2)); // [batch, patches, width]
     }
 
