@@ -222,7 +222,9 @@ cd ..
 dotnet new generative-web -o Web --no-restore "${hive[@]}"
 cd Web
 dotnet build -c Release -warnaserror -p:CreateHardLinksForCopyLocalIfPossible=true
-dotnet bin/Release/net10.0/Web.dll --urls http://127.0.0.1:0 > log 2>&1 &
+# The log is there before it is first read.
+: > log
+dotnet bin/Release/net10.0/Web.dll --urls http://127.0.0.1:0 >> log 2>&1 &
 web=$!
 for ((i = 0; i < 1200; i++)); do
   address=$(sed -nE 's/.*Now listening on: (http:.*)/\1/p' log)

@@ -73,6 +73,7 @@ internal static class ConvolutionChecks
 
     /// <summary>
     /// Checks that a layer's values and gradients are the same to the bit with any number of threads, and its values in any batch.
+    /// Without the instructions it is libtorch's own layer, which promises nothing of it.
     /// </summary>
     /// <param name="layer">The layer.</param>
     /// <param name="x">Its input, of more than three rows.</param>
@@ -80,18 +81,17 @@ internal static class ConvolutionChecks
     /// <param name="threads">Numbers of threads beside 1.</param>
     public static void CheckThreadsAndBatch(WeightedLayer layer, Tensor x, Tensor[] learned, params int[] threads)
     {
+        if (!Avx512F.IsSupported)
+            return;
         x = x.requires_grad_(true);
         (Tensor Values, Tensor[] Gradients) one = Run(1);
         foreach (int count in threads)
         {
             (Tensor values, Tensor[] gradients) = Run(count);
             AssertEqual(one.Values, values);
-            if (Avx512F.IsSupported)
-                Assert.All(one.Gradients.Zip(gradients), pair => AssertEqual(pair.First, pair.Second));
+            Assert.All(one.Gradients.Zip(gradients), pair => AssertEqual(pair.First, pair.Second));
         }
 
-        if (!Avx512F.IsSupported)
-            return;
         using IDisposable noGradient = no_grad();
         AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
 
