@@ -26,6 +26,14 @@ internal static class DiffusionWorkload
 
     public static object RunBFloat16(BenchmarkSettings settings) => Train("ddpm-bf16", settings, ComputePrecision.BFloat16);
 
+    /// <summary>One attention, with one head, in the middle alone.</summary>
+    public static object RunMiddleAttention(BenchmarkSettings settings)
+    {
+        DiffusionOptions options = Options(ComputePrecision.Float32, settings.Threads);
+        (options.AttentionLevels, options.AttentionHeadSize) = ([], options.BlockChannels[^1]);
+        return Train("ddpm-middle-attention", settings, options);
+    }
+
     /// <summary>Images per second with 50 steps of DDIM, 16 at once.</summary>
     public static object RunSample(BenchmarkSettings settings)
     {
@@ -75,18 +83,20 @@ internal static class DiffusionWorkload
         Seed = 1,
     };
 
-    private static object Train(string name, BenchmarkSettings settings, ComputePrecision precision)
+    private static object Train(string name, BenchmarkSettings settings, ComputePrecision precision) =>
+        Train(name, settings, Options(precision, settings.Threads));
+
+    private static object Train(string name, BenchmarkSettings settings, DiffusionOptions options)
     {
         var ml = new MLContext(seed: 1);
         using var stopping = new CancellationTokenSource();
         var clock = new StepClock(stopping, settings.Seconds);
-        DiffusionOptions options = Options(precision, settings.Threads);
         (options.MaxSteps, options.Progress, options.CancellationToken) = (long.MaxValue / 1000, clock, stopping.Token);
         DiffusionEstimator estimator = ml.Transforms.Generative().Diffusion(options);
         IDataView images = DigitRows.Bytes(ml, 20 * BatchSize, Side);
 
         double rateBefore = MatmulWorkload.Float32Rate(settings);
-        double bareBefore = BareStepsPerSecond(settings, precision);
+        double bareBefore = BareStepsPerSecond(settings, options);
         try
         {
             estimator.Fit(images).Dispose();
@@ -96,8 +106,8 @@ internal static class DiffusionWorkload
             // The clock has seen enough.
         }
 
-        double bare = (bareBefore + BareStepsPerSecond(settings, precision)) / 2;
-        double rate = (rateBefore + MatmulWorkload.Float32Rate(settings)) / 2, flops = FlopsOfStep();
+        double bare = (bareBefore + BareStepsPerSecond(settings, options)) / 2;
+        double rate = (rateBefore + MatmulWorkload.Float32Rate(settings)) / 2, flops = FlopsOfStep(options);
         return new
         {
             workload = name,
@@ -115,21 +125,21 @@ internal static class DiffusionWorkload
         };
     }
 
-    private static double FlopsOfStep()
+    private static DenoiserNetwork Network(DiffusionOptions options) =>
+        DiffusionArchitecture.Of(options, new ImageShape(1, Side, Side), labelCount: 0, lowResolution: null).CreateNetwork();
+
+    private static double FlopsOfStep(DiffusionOptions options)
     {
-        using DenoiserNetwork network = DiffusionArchitecture.Of(
-            Options(ComputePrecision.Float32, null), new ImageShape(1, Side, Side), labelCount: 0, lowResolution: null).CreateNetwork();
+        using DenoiserNetwork network = Network(options);
         return LayerFlops.ForwardAndBackward(
             () => network.Forward(zeros(BatchSize, 1, Side, Side), zeros(BatchSize), new ConditionValues()), isInputLearned: false);
     }
 
-    private static double BareStepsPerSecond(BenchmarkSettings settings, ComputePrecision precision)
+    private static double BareStepsPerSecond(BenchmarkSettings settings, DiffusionOptions options)
     {
         using IDisposable threads = TorchThreads.Scope(settings.Threads);
-        using IDisposable scoped = MixedPrecision.Scope(MixedPrecision.Choose(precision, DeviceType.CPU));
-        var shape = new ImageShape(1, Side, Side);
-        using DenoiserNetwork network = DiffusionArchitecture.Of(
-            Options(precision, null), shape, labelCount: 0, lowResolution: null).CreateNetwork();
+        using IDisposable scoped = MixedPrecision.Scope(MixedPrecision.Choose(options.Precision, DeviceType.CPU));
+        using DenoiserNetwork network = Network(options);
         using Tensor x = randn(BatchSize, 1, Side, Side), noise = randn(BatchSize, 1, Side, Side),
             time = randint(0, 1000, [BatchSize]).to(ScalarType.Float32);
 

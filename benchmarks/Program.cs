@@ -48,6 +48,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["tokenize"] = TokenizeWorkload.Run,
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
+    ["ddpm-middle-attention"] = DiffusionWorkload.RunMiddleAttention,
     ["sample"] = DiffusionWorkload.RunSample,
     ["serve"] = ServeWorkload.Run,
     ["soak"] = SoakWorkload.Run,

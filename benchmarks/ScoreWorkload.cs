@@ -10,12 +10,14 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// Rows per second of Transform through a cursor (the anomaly score of 60,000 rows), beside the same network on tensors that are there
-/// already, and beside one row at a time.
+/// Rows per second of Transform through a cursor (the anomaly score of rows), beside the same network on tensors that are there already,
+/// and beside one row at a time. They take turns in short windows, of whose ratios the median counts: on a machine whose speed drifts, the
+/// sums of a whole run differ by more than what is measured.
 /// </summary>
 internal static class ScoreWorkload
 {
-    private const int Rows = 60_000;
+    private const int Rows = 10_000;
+    private const int SingleRows = 500;
     private const int BatchSize = VaeOptions.Defaults.TransformBatchSize;
 
     public static object Run(BenchmarkSettings settings)
@@ -27,29 +29,38 @@ internal static class ScoreWorkload
         using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(data);
         using var network = new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, RandomRows.Width)));
 
-        Batched(model.Transform(ml.Data.TakeRows(data, 1000)));
-        OneByOne(model, data, 1000);
-        BareRowsPerSecond(network, 1000);
-        double batched = 0, bare = 0, single = 0;
-        int rounds = 0;
+        IDataView scored = model.Transform(data);
+        List<double> batched = [], bare = [], single = [], shares = [];
+        // The first window is for what is compiled in it.
+        int windows = -1;
         var watch = Stopwatch.StartNew();
-        for (; watch.Elapsed.TotalSeconds < settings.Seconds || rounds == 0; rounds++)
+        for (; watch.Elapsed.TotalSeconds < settings.Seconds || windows < 3; windows++)
         {
-            batched += Batched(model.Transform(data));
-            bare += BareRowsPerSecond(network, Rows);
-            single += OneByOne(model, data, Rows / 20);
+            // Before and after, so that a drift cancels out.
+            double before = BareRowsPerSecond(network, Rows / 2), rate = Batched(scored), after = BareRowsPerSecond(network, Rows / 2);
+            double rows = OneByOne(model, data, SingleRows), bareRate = 2 / (1 / before + 1 / after);
+            if (windows < 0)
+                continue;
+            batched.Add(rate);
+            bare.Add(bareRate);
+            single.Add(rows);
+            shares.Add(1 - rate / bareRate);
         }
 
         return new
         {
             workload = "score",
             rows = Rows,
-            rows_per_s = Math.Round(batched / rounds),
-            bare_network_rows_per_s = Math.Round(bare / rounds),
-            share_beyond_network = Math.Round(1 - batched / bare, 3),
-            single_rows_per_s = Math.Round(single / rounds),
+            windows,
+            rows_per_s = Math.Round(Quantile(batched, 0.5)),
+            bare_network_rows_per_s = Math.Round(Quantile(bare, 0.5)),
+            share_beyond_network = Math.Round(Quantile(shares, 0.5), 3),
+            share_beyond_network_quartiles = (double[])[Math.Round(Quantile(shares, 0.25), 3), Math.Round(Quantile(shares, 0.75), 3)],
+            single_rows_per_s = Math.Round(Quantile(single, 0.5)),
         };
     }
+
+    private static double Quantile(List<double> values, double part) => values.Order().ElementAt((int)(part * values.Count));
 
     private static double Batched(IDataView output)
     {

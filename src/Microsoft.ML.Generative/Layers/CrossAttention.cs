@@ -60,7 +60,7 @@ internal sealed class CrossAttention : nn.Module
     public Tensor Forward(Tensor x, CrossSource source)
     {
         Tensor keys = _shape.Repeat(source.Cache.Keys), values = _shape.Repeat(source.Cache.Values);
-        Tensor attended = DotProductAttention.Full(Split(x), keys, values, source.Mask, training, _dropout);
+        Tensor attended = DotProductAttention.Full(Split(x), keys, values, source.Mask, training ? _dropout : 0);
         Tensor heads = attended.transpose(1, 2).flatten(2); // [batch, time, heads · headSize]
         return x.Plus(SeededDropout.Apply(output.call(heads), _dropout, training));
     }

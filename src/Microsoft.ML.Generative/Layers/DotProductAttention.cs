@@ -1,5 +1,4 @@
 using Microsoft.ML.Generative.Runtime;
-using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -28,7 +27,7 @@ internal static class DotProductAttention
     {
         long time = queries.size(2);
         if (mask is null && dropout == 0 && ShortAttention.CanUse(queries, keys, values))
-            return ShortAttention.Causal(queries, keys, values, Scale(queries));
+            return ShortAttention.Apply(queries, keys, values, Scale(queries), isCausal: true);
         // The fused kernels of the CPU have no dropout.
         if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, is_casual: mask is null);
@@ -48,15 +47,11 @@ internal static class DotProductAttention
     /// What may attend to what, of a shape that broadcasts to [batch, heads, time, keys]: 0, or a large negative number where not, as
     /// <see cref="PaddingMask"/> makes it. <see langword="null"/>: all to all.
     /// </param>
-    /// <param name="isTraining">Whether the layer that attends is being trained.</param>
-    /// <param name="dropout">The probability with which an attention is dropped in training.</param>
-    public static Tensor Full(Tensor queries, Tensor keys, Tensor values, Tensor? mask, bool isTraining, double dropout = 0)
+    /// <param name="dropout">The probability with which an attention is dropped.</param>
+    public static Tensor Full(Tensor queries, Tensor keys, Tensor values, Tensor? mask = null, double dropout = 0)
     {
-        dropout = isTraining ? dropout : 0;
-        // In training, what has no gradients may be computed again with them, and has to be the same then.
-        if (!isTraining && !is_grad_enabled() && ShortAttention.CanUse(queries, keys, values)
-            && (mask is null || CpuKernels.CanUse(mask)))
-            return ShortAttention.Full(queries, keys, values, Scale(queries), mask);
+        if ((mask is null || ShortAttention.CanAdd(mask)) && dropout == 0 && ShortAttention.CanUse(queries, keys, values))
+            return ShortAttention.Apply(queries, keys, values, Scale(queries), isCausal: false, mask);
         if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout);
         // [batch · heads, time, keys]
@@ -65,6 +60,21 @@ internal static class DotProductAttention
             scores = scores.view(queries.size(0), queries.size(1), queries.size(2), keys.size(2)).Plus(mask).flatten(0, 1);
         Tensor weights = SeededDropout.Apply(scores.softmax(-1), dropout, isTraining: true);
         return weights.bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
+    }
+
+    /// <summary>Attention without a mask, of queries, keys and values of as many heads each in one tensor.</summary>
+    /// <param name="all">[batch, time, 3 · heads, headSize].</param>
+    /// <param name="isCausal">Whether a position attends to itself and those before it alone, and not to all.</param>
+    /// <returns>[batch, time, heads, headSize].</returns>
+    public static Tensor Packed(Tensor all, bool isCausal)
+    {
+        if (ShortAttention.CanUse(all))
+            return ShortAttention.Apply(all, Scale(all), isCausal);
+        Tensor[] parts = all.transpose(1, 2).chunk(3, 1); // [batch, heads, time, headSize] each
+        Tensor attended = isCausal
+            ? Causal(parts[0], parts[1], parts[2], mask: null, dropout: 0)
+            : Full(parts[0], parts[1], parts[2]);
+        return attended.transpose(1, 2);
     }
 
     /// <summary>

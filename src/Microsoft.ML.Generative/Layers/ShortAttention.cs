@@ -6,11 +6,11 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
 
-/// <summary>
-/// Attention of short sequences as one operation, by <see cref="AttentionKernel"/>: causal with gradients, to all positions without.
-/// </summary>
+/// <summary>Attention of short sequences as one operation with gradients, by <see cref="AttentionKernel"/>.</summary>
 internal static class ShortAttention
 {
+    private const int Parts = 3;
+
     /// <summary>The longest sequences: what is computed of a head stays in a core's cache.</summary>
     public const long LongestTime = 128;
 
@@ -23,47 +23,61 @@ internal static class ShortAttention
         && queries.size(2) <= LongestTime && queries.size(3) % MatrixKernel.Lanes == 0
         && keys.shape.AsSpan().SequenceEqual(queries.shape) && values.shape.AsSpan().SequenceEqual(queries.shape);
 
-    /// <summary>Each position attends to itself and all before it.</summary>
-    /// <inheritdoc cref="CanUse" path="/param"/>
+    /// <summary>Whether the kernel can be used with a mask.</summary>
+    /// <param name="mask">What is added to scores, the same for all heads; it has no gradient.</param>
+    public static bool CanAdd(Tensor mask) =>
+        CpuKernels.CanUse(mask) && mask.dim() == 4 && mask.size(1) == 1 && !mask.requires_grad;
+
+    /// <summary>Whether the kernel can be used.</summary>
+    /// <param name="all">Queries, keys and values of as many heads each, [batch, time, 3 · heads, head size].</param>
+    public static bool CanUse(Tensor all) => Avx512F.IsSupported && CpuKernels.CanUse(all) && all.numel() > 0
+        && all.size(1) <= LongestTime && all.size(3) % MatrixKernel.Lanes == 0 && all.size(2) % Parts == 0;
+
+    /// <summary>Each position attends to itself and all before it, or to all.</summary>
+    /// <inheritdoc cref="CanUse(Tensor, Tensor, Tensor)" path="/param"/>
     /// <param name="queries">[batch, heads, time, head size].</param>
     /// <param name="keys">The same for keys.</param>
     /// <param name="values">The same for values.</param>
     /// <param name="scale">What scores are multiplied by.</param>
+    /// <param name="isCausal">Whether a position attends to itself and those before it alone.</param>
+    /// <param name="mask">
+    /// What is added to scores then, of a shape that broadcasts to [batch, heads, time, time]; <see langword="null"/>: nothing.
+    /// </param>
     /// <returns>[batch, heads, time, head size], a view of [batch, time, heads, head size].</returns>
-    public static Tensor Causal(Tensor queries, Tensor keys, Tensor values, float scale)
+    public static Tensor Apply(Tensor queries, Tensor keys, Tensor values, float scale, bool isCausal, Tensor? mask = null)
     {
-        if (is_grad_enabled() && (queries.requires_grad || keys.requires_grad || values.requires_grad))
-            return Attention.Call(queries, keys, values, scale).transpose(1, 2);
-        using IDisposable noGradient = no_grad();
+        var settings = new Settings(scale, isCausal, [queries.requires_grad, keys.requires_grad, values.requires_grad]);
+        Tensor[] inputs = mask is null ? [queries, keys, values] : [queries, keys, values, Spread(mask, queries)];
+        if (is_grad_enabled() && settings.Needs.Any(needed => needed))
+            return Attention.Call([.. inputs, settings]).transpose(1, 2);
         using DisposeScope scope = NewDisposeScope();
-        return Forward(Work(queries, keys, values, scale) with { IsCausal = true }, null).transpose(1, 2).MoveToOuterDisposeScope();
+        return Compute(inputs, settings).transpose(1, 2).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Each position attends to all, or to those that a mask allows; there are no gradients.</summary>
-    /// <param name="queries">[batch, heads, time, head size].</param>
-    /// <param name="keys">The same for keys.</param>
-    /// <param name="values">The same for values.</param>
+    /// <summary>The same for queries, keys and values in one tensor, whose gradient is one, too.</summary>
+    /// <param name="all">[batch, time, 3 · heads, head size].</param>
     /// <param name="scale">What scores are multiplied by.</param>
-    /// <param name="mask">What is added to them then, of a shape that broadcasts to [batch, heads, time, time], Float32.</param>
-    /// <inheritdoc cref="Causal" path="/returns"/>
-    public static Tensor Full(Tensor queries, Tensor keys, Tensor values, float scale, Tensor? mask)
+    /// <param name="isCausal">Whether a position attends to itself and those before it alone.</param>
+    /// <returns>[batch, time, heads, head size].</returns>
+    public static Tensor Apply(Tensor all, float scale, bool isCausal)
+    {
+        var settings = new Settings(scale, isCausal, [all.requires_grad]);
+        return is_grad_enabled() && all.requires_grad ? Attention.Call(all, settings) : Compute([all], settings);
+    }
+
+    private static Tensor Compute(IReadOnlyList<Tensor> inputs, Settings settings)
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        AttentionWork work = Work(queries, keys, values, scale);
-        if (mask is not null)
-        {
-            work.Mask = Of(mask.expand(work.Batch, work.Heads, work.Time, work.Time));
-            work.HasMask = true;
-        }
-
-        return Forward(work, null).transpose(1, 2).MoveToOuterDisposeScope();
+        return Forward(inputs, settings, NewLogSums(inputs)).MoveToOuterDisposeScope();
     }
 
     // [batch, time, heads, head size]
-    private static unsafe Tensor Forward(AttentionWork work, float[]? logSums)
+    private static unsafe Tensor Forward(IReadOnlyList<Tensor> inputs, Settings settings, float[] logSums)
     {
-        Tensor output = empty(work.Batch, work.Time, work.Heads, work.HeadSize);
+        Tensor[] parts = Split(inputs);
+        Tensor output = NewLike(parts[0]);
+        AttentionWork work = Work(parts, MaskOf(inputs), settings);
         work.Output = Of(output.transpose(1, 2));
         fixed (float* sums = logSums)
         {
@@ -74,21 +88,34 @@ internal static class ShortAttention
         return output;
     }
 
-    private static AttentionWork Work(Tensor queries, Tensor keys, Tensor values, float scale) => new()
+    private static AttentionWork Work(Tensor[] parts, Tensor? mask, Settings settings) => new()
     {
-        Queries = Of(queries),
-        Keys = Of(keys),
-        Values = Of(values),
-        Batch = checked((int)queries.size(0)),
-        Heads = (int)queries.size(1),
-        Time = (int)queries.size(2),
-        HeadSize = (int)queries.size(3),
-        Scale = scale,
+        Mask = mask is null ? default : Of(mask),
+        HasMask = mask is not null,
+        Queries = Of(parts[0]),
+        Keys = Of(parts[1]),
+        Values = Of(parts[2]),
+        Batch = checked((int)parts[0].size(0)),
+        Heads = (int)parts[0].size(1),
+        Time = (int)parts[0].size(2),
+        HeadSize = (int)parts[0].size(3),
+        Scale = settings.Scale,
+        IsCausal = settings.IsCausal,
     };
+
+    // [batch, time, 3 · heads, head size] → [batch, heads, time, head size] each
+    private static Tensor[] Split(IReadOnlyList<Tensor> inputs) =>
+        inputs.Count >= Parts ? [.. inputs.Take(Parts)] : inputs[0].transpose(1, 2).chunk(Parts, 1);
+
+    private static Tensor? MaskOf(IReadOnlyList<Tensor> inputs) => inputs.Count > Parts ? inputs[Parts] : null;
+
+    private static Tensor Spread(Tensor mask, Tensor queries) =>
+        mask.expand(queries.size(0), queries.size(1), queries.size(2), queries.size(2));
 
     private static Tensor NewLike(Tensor queries) => empty(queries.size(0), queries.size(2), queries.size(1), queries.size(3));
 
-    private static long Rows(Tensor queries) => queries.size(0) * queries.size(1) * queries.size(2);
+    private static float[] NewLogSums(IReadOnlyList<Tensor> inputs) =>
+        new float[inputs[0].numel() / inputs[0].size(3) / (inputs.Count >= Parts ? 1 : Parts)];
 
     // What the copy of a tensor of another layout takes is released with the caller's scope.
     private static unsafe AttentionWork.Rows Of(Tensor values)
@@ -110,6 +137,12 @@ internal static class ShortAttention
         return (float*)TensorMemory.Start(first);
     }
 
+    /// <param name="Scale">What scores are multiplied by.</param>
+    /// <param name="IsCausal">Whether a position attends to itself and those before it alone.</param>
+    /// <param name="Needs">Which inputs have gradients.</param>
+    private sealed record Settings(float Scale, bool IsCausal, bool[] Needs);
+
+    // Of queries, keys and values and perhaps a mask, or of all in one.
     private sealed class Attention : GradientFunction<Attention>
     {
         private const string StateName = "state";
@@ -118,43 +151,55 @@ internal static class ShortAttention
 
         protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
-            (Tensor queries, Tensor keys, Tensor values, float scale) =
-                ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], (float)vars[3]);
-            var logSums = new float[Rows(queries)];
-            ctx.save_for_backward([queries, keys, values]);
-            ctx.save_data(StateName, (scale, logSums, (bool[])[queries.requires_grad, keys.requires_grad, values.requires_grad]));
-            return Forward(Work(queries, keys, values, scale) with { IsCausal = true }, logSums);
+            List<Tensor> inputs = [.. vars.OfType<Tensor>()];
+            var settings = (Settings)vars[^1];
+            float[] logSums = NewLogSums(inputs);
+            ctx.save_for_backward(inputs);
+            ctx.save_data(StateName, (settings, logSums));
+            return Forward(inputs, settings, logSums);
         }
 
         protected override unsafe List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
         {
-            (float scale, float[] logSums, bool[] needs) = ((float, float[], bool[]))ctx.get_data(StateName);
+            (Settings settings, float[] logSums) = ((Settings, float[]))ctx.get_data(StateName);
             if (is_grad_enabled())
-                return [.. Differentiable(saved, gradient, scale, needs), null!];
-            Tensor[] gradients = [.. saved.Select(_ => NewLike(saved[0]).transpose(1, 2))];
-            AttentionWork work = Work(saved[0], saved[1], saved[2], scale);
+                return [.. Differentiable(saved, gradient, settings), .. NoneOfTheRest(saved)];
+            Tensor[] parts = Split(saved);
+            Tensor[] gradients = saved.Count >= Parts
+                ? [.. parts.Select(part => NewLike(part).transpose(1, 2))]
+                : [empty(saved[0].shape)];
+            Tensor[] partGradients = Split(gradients);
+            AttentionWork work = Work(parts, MaskOf(saved), settings);
             work.OutputGradient = Of(gradient.transpose(1, 2));
-            (work.QueryGradients, work.KeyGradients, work.ValueGradients) = (Of(gradients[0]), Of(gradients[1]), Of(gradients[2]));
+            (work.QueryGradients, work.KeyGradients, work.ValueGradients) =
+                (Of(partGradients[0]), Of(partGradients[1]), Of(partGradients[2]));
             fixed (float* sums = logSums)
             {
                 work.LogSums = sums;
                 AttentionKernel.Backward(work);
             }
 
-            return [.. gradients.Select((found, i) => needs[i] ? found : null!), null!];
+            return [.. gradients.Zip(settings.Needs, (found, isNeeded) => isNeeded ? found : null!), .. NoneOfTheRest(saved)];
         }
 
+        // Neither a mask nor the settings have a gradient.
+        private static Tensor[] NoneOfTheRest(List<Tensor> saved) => MaskOf(saved) is null ? [null!] : [null!, null!];
+
         // For gradients of gradients: what libtorch can derive again.
-        private static Tensor[] Differentiable(List<Tensor> saved, Tensor gradient, float scale, bool[] needs)
+        private static Tensor[] Differentiable(List<Tensor> saved, Tensor gradient, Settings settings)
         {
-            long time = saved[0].size(2);
-            Tensor hidden = TensorFactory.Constant([time, time], float.NegativeInfinity, ScalarType.Float32).triu(1);
-            Tensor scores = saved[0].matmul(saved[1].transpose(-2, -1)).Times(scale).Plus(hidden);
-            Tensor output = scores.softmax(-1).matmul(saved[2]).transpose(1, 2); // [batch, time, heads, head size]
-            Tensor[] needed = [.. saved.Where((_, i) => needs[i])];
+            Tensor[] parts = Split(saved);
+            long time = parts[0].size(2);
+            Tensor scores = parts[0].matmul(parts[1].transpose(-2, -1)).Times(settings.Scale);
+            if (settings.IsCausal)
+                scores = scores.Plus(TensorFactory.Constant([time, time], float.NegativeInfinity, ScalarType.Float32).triu(1));
+            if (MaskOf(saved) is { } mask)
+                scores = scores.Plus(mask);
+            Tensor output = scores.softmax(-1).matmul(parts[2]).transpose(1, 2); // [batch, time, heads, head size]
+            Tensor[] needed = [.. saved.Where((_, i) => i < settings.Needs.Length && settings.Needs[i])];
             Tensor[] found = [.. autograd.grad([output], needed, [gradient], retain_graph: true, create_graph: true)];
             int next = 0;
-            return [.. needs.Select(isNeeded => isNeeded ? found[next++] : null!)];
+            return [.. settings.Needs.Select(isNeeded => isNeeded ? found[next++] : null!)];
         }
     }
 }

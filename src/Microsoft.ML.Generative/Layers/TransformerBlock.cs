@@ -89,12 +89,17 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     public Tensor Forward(
         Tensor x, RotaryPositions? positions = null, Tensor? mask = null, Tensor? bias = null, CrossSource? source = null)
     {
-        (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
+        double dropout = training ? _dropout : 0;
+        Tensor all = Project(x);
+        bool isPlain = positions is null && mask is null && bias is null && dropout == 0;
+        if (isPlain && _shape.ScalesAttention && _shape.KeyValueHeads == _shape.Heads)
+            return Finish(x, DotProductAttention.Packed(all, _shape.IsCausal).flatten(2), source);
+        (Tensor queries, Tensor keys, Tensor values) = Split(all, positions);
         (keys, values) = (_shape.Repeat(keys), _shape.Repeat(values));
         Tensor attended = _shape.IsCausal && bias is null
-            ? DotProductAttention.Causal(queries, keys, values, mask, training ? _dropout : 0)
-            : DotProductAttention.Full(queries, keys, values, bias ?? mask, training, _dropout);
-        return Finish(x, attended, source);
+            ? DotProductAttention.Causal(queries, keys, values, mask, dropout)
+            : DotProductAttention.Full(queries, keys, values, bias ?? mask, dropout);
+        return Finish(x, Joined(attended), source);
     }
 
     /// <summary>More positions of each sequence: [batch, added, width].</summary>
@@ -113,9 +118,9 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null,
         CrossSource? source = null)
     {
-        (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
+        (Tensor queries, Tensor keys, Tensor values) = Split(Project(x), positions);
         (keys, values) = (_shape.Repeat(store(cache.Keys, keys)), _shape.Repeat(store(cache.Values, values)));
-        return Finish(x, F.scaled_dot_product_attention(queries, keys, values, mask), source);
+        return Finish(x, Joined(F.scaled_dot_product_attention(queries, keys, values, mask)), source);
     }
 
     /// <summary>
@@ -126,7 +131,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// <param name="mask">What may attend to what, as <see cref="Forward"/> takes it, but never left out.</param>
     public Tensor Attention(Tensor x, RotaryPositions? positions, Tensor mask)
     {
-        (Tensor queries, Tensor keys, _) = Split(x, positions);
+        (Tensor queries, Tensor keys, _) = Split(Project(x), positions);
         Tensor scores = queries.matmul(_shape.Repeat(keys).transpose(-2, -1)); // [batch, heads, time, time]
         return scores.Times(1 / Math.Sqrt(queries.size(-1))).Plus(mask).softmax(-1);
     }
@@ -138,21 +143,27 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         return new AttentionCache(zeros(shape, device: device), zeros(shape, device: device));
     }
 
-    // Keys and values may have fewer heads.
-    private (Tensor Queries, Tensor Keys, Tensor Values) Split(Tensor x, RotaryPositions? positions)
+    // Queries, keys and values, [batch, time, all heads, headSize]. Keys and values may have fewer heads.
+    private Tensor Project(Tensor x) =>
+        queriesKeysValues.call(_shape.NormalizesSums || attentionNorm is null ? x : attentionNorm.call(x))
+            .view(x.size(0), x.size(1), _shape.Heads + 2 * _shape.KeyValueHeads, _shape.HeadSize);
+
+    private (Tensor Queries, Tensor Keys, Tensor Values) Split(Tensor all, RotaryPositions? positions)
     {
         int heads = _shape.Heads, keyHeads = _shape.KeyValueHeads;
-        Tensor[] parts = queriesKeysValues.call(_shape.NormalizesSums || attentionNorm is null ? x : attentionNorm.call(x))
-            .view(x.size(0), x.size(1), heads + 2 * keyHeads, _shape.HeadSize).transpose(1, 2) // [batch, all heads, time, headSize]
+        Tensor[] parts = all.transpose(1, 2) // [batch, all heads, time, headSize]
             .split([heads, keyHeads, keyHeads], 1); // [batch, heads of the part, time, headSize] each
         return positions is { } p
             ? (_shape.Scale(p.Rotate(parts[0])), p.Rotate(parts[1]), parts[2])
             : (_shape.Scale(parts[0]), parts[1], parts[2]);
     }
 
-    private Tensor Finish(Tensor x, Tensor attended, CrossSource? source)
+    // [batch, heads, time, headSize] → [batch, time, heads · headSize]
+    private static Tensor Joined(Tensor attended) => attended.transpose(1, 2).flatten(2);
+
+    // Heads: [batch, time, heads · headSize].
+    private Tensor Finish(Tensor x, Tensor heads, CrossSource? source)
     {
-        Tensor heads = attended.transpose(1, 2).flatten(2); // [batch, time, heads · headSize]
         if (_shape.NormalizesSums)
         {
             x = NormalizedSum(x, attentionOut, heads, AttentionNorm);

@@ -14,21 +14,26 @@ namespace Microsoft.ML.Generative.Tests;
 public class ShortAttentionTests
 {
     [Theory]
-    [InlineData(2, 3, 16, 16)]
-    [InlineData(1, 1, 1, 16)]
-    [InlineData(2, 2, 7, 32)]
-    [InlineData(3, 4, 33, 48)]
-    [InlineData(1, 2, 128, 64)]
-    public void Values_and_gradients_are_those_of_the_formula(int batch, int heads, int time, int size)
+    [InlineData(2, 3, 16, 16, true)]
+    [InlineData(1, 1, 1, 16, true)]
+    [InlineData(2, 2, 7, 32, true)]
+    [InlineData(3, 4, 33, 48, true)]
+    [InlineData(1, 2, 128, 64, true)]
+    [InlineData(2, 3, 16, 16, false)]
+    [InlineData(1, 1, 1, 16, false)]
+    [InlineData(2, 2, 7, 32, false)]
+    [InlineData(3, 4, 33, 48, false)]
+    [InlineData(1, 2, 128, 64, false)]
+    public void Values_and_gradients_are_those_of_the_formula(int batch, int heads, int time, int size, bool isCausal)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor[] inputs = Inputs(batch, heads, time, size);
         Assert.Equal(Avx512F.IsSupported, ShortAttention.CanUse(inputs[0], inputs[1], inputs[2]));
         Tensor[] doubles = [.. inputs.Select(t => t.detach().to(float64).requires_grad_(true))];
-        Tensor expected = Formula(doubles), found = DotProductAttention.Causal(inputs[0], inputs[1], inputs[2], null, 0);
+        Tensor expected = Formula(doubles, isCausal), found = Attend(inputs, isCausal);
         AssertClose(expected, found);
         using (no_grad())
-            Assert.True(DotProductAttention.Causal(inputs[0], inputs[1], inputs[2], null, 0).eq(found).all().ToBoolean());
+            Assert.True(Attend(inputs, isCausal).eq(found).all().ToBoolean());
 
         // Read in another order than the kernel's.
         Tensor direction = randn(batch, heads, size, time).transpose(2, 3);
@@ -50,6 +55,39 @@ public class ShortAttentionTests
         Tensor direction = randn(2, 3, 20, 32);
         AssertClose(
             autograd.grad([(expected * direction.to(float64)).sum()], [doubles])[0], autograd.grad([(found * direction).sum()], [all])[0]);
+    }
+
+    [Theory]
+    [InlineData(2, 3, 20, 32, true)]
+    [InlineData(1, 1, 1, 16, true)]
+    [InlineData(2, 2, 128, 16, false)]
+    [InlineData(2, 2, 33, 48, false)]
+    // Not the kernel's.
+    [InlineData(2, 3, 9, 8, true)]
+    [InlineData(2, 3, 9, 8, false)]
+    public void Queries_keys_and_values_may_be_one_tensor(int batch, int heads, int time, int size, bool isCausal)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor all = randn(batch, time, 3 * heads, size).requires_grad_(true), doubles = all.detach().to(float64).requires_grad_(true);
+        Assert.Equal(Avx512F.IsSupported && size % 16 == 0, ShortAttention.CanUse(all));
+        Tensor expected = Formula(doubles.transpose(1, 2).chunk(3, 1), isCausal), found = DotProductAttention.Packed(all, isCausal);
+        AssertClose(expected.transpose(1, 2), found);
+        using (no_grad())
+            Assert.True(DotProductAttention.Packed(all, isCausal).eq(found).all().ToBoolean());
+
+        Tensor direction = randn(batch, time, heads, size);
+        AssertClose(
+            autograd.grad([(expected.transpose(1, 2) * direction.to(float64)).sum()], [doubles], retain_graph: true)[0],
+            autograd.grad([(found * direction).sum()], [all], retain_graph: true)[0]);
+
+        // A gradient of the gradient.
+        AssertClose(Penalty(doubles, expected), Penalty(all, found));
+
+        static Tensor Penalty(Tensor input, Tensor output)
+        {
+            Tensor gradient = autograd.grad([output.pow(3).sum()], [input], create_graph: true, retain_graph: true)[0];
+            return autograd.grad([gradient.square().sum()], [input])[0];
+        }
     }
 
     [Fact]
@@ -75,62 +113,63 @@ public class ShortAttentionTests
         Assert.True(alone.eq(one[0].narrow(0, 3, 1).narrow(2, 0, 17)).all().ToBoolean());
     }
 
-    // What is added: nothing, padding of each sequence, a bias of each head, a window of each sequence.
+    // What is added: padding of each sequence, the same for all sequences, a window of each sequence; a bias of each head is not the
+    // kernel's.
     [Theory]
-    [InlineData(2, 3, 16, 16, null)]
-    [InlineData(1, 1, 1, 16, new[] { 1, 1, 1, 1 })]
-    [InlineData(3, 2, 7, 32, new[] { 3, 1, 1, 7 })]
-    [InlineData(3, 4, 33, 48, new[] { 1, 4, 33, 33 })]
-    [InlineData(2, 12, 40, 32, new[] { 2, 1, 40, 40 })]
-    [InlineData(1, 2, 128, 64, new[] { 1, 1, 1, 128 })]
-    public void Attention_to_all_is_that_of_the_formula(int batch, int heads, int time, int size, int[]? mask)
+    [InlineData(3, 2, 7, 32, 3, 1, 1)]
+    [InlineData(1, 1, 1, 16, 1, 1, 1)]
+    [InlineData(2, 4, 33, 48, 1, 1, 33)]
+    [InlineData(2, 12, 40, 32, 2, 1, 40)]
+    [InlineData(1, 2, 128, 64, 1, 1, 1)]
+    [InlineData(2, 3, 20, 16, 1, 3, 20)]
+    public void What_a_mask_adds_to_scores_is_that_of_the_formula(
+        int batch, int heads, int time, int size, int maskBatch, int maskHeads, int maskTime)
     {
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable noGradient = no_grad();
-        // Parts of one tensor, as a block makes them.
-        Tensor[] inputs = randn(batch, time, 3 * heads, size).transpose(1, 2).split([heads, heads, heads], 1);
-        Tensor? added = mask is null ? null : randn([.. mask.Select(length => (long)length)]) * 2;
-        Tensor scores = inputs[0].to(float64).matmul(inputs[1].to(float64).transpose(-2, -1)) / Math.Sqrt(size);
-        if (added is not null)
-            scores = scores + added.to(float64);
-        Tensor expected = scores.softmax(-1).matmul(inputs[2].to(float64));
-        AssertClose(expected, DotProductAttention.Full(inputs[0], inputs[1], inputs[2], added, isTraining: false));
-        AssertClose(expected, DotProductAttention.Full(inputs[0], inputs[1], inputs[2], added, isTraining: true));
+        Tensor[] inputs = Inputs(batch, heads, time, size);
+        Tensor mask = randn(maskBatch, maskHeads, maskTime, time) * 2;
+        Assert.Equal(maskHeads == 1, ShortAttention.CanAdd(mask));
+        Tensor[] doubles = [.. inputs.Select(t => t.detach().to(float64).requires_grad_(true))];
+        Tensor expected = Formula(doubles, isCausal: false, mask), found = DotProductAttention.Full(inputs[0], inputs[1], inputs[2], mask);
+        AssertClose(expected, found);
+        using (no_grad())
+            AssertClose(expected, DotProductAttention.Full(inputs[0], inputs[1], inputs[2], mask));
+
+        Tensor direction = randn(batch, heads, size, time).transpose(2, 3);
+        Tensor[] wanted = [.. autograd.grad([(expected * direction.to(float64)).sum()], doubles, retain_graph: true)];
+        Tensor[] gradients = [.. autograd.grad([(found * direction).sum()], inputs, retain_graph: true)];
+        Assert.All(wanted.Zip(gradients), pair => AssertClose(pair.First, pair.Second));
+        AssertClose(Penalty(doubles, expected), Penalty(inputs, found));
+
+        static Tensor Penalty(Tensor[] inputs, Tensor output)
+        {
+            Tensor gradient = autograd.grad([output.pow(3).sum()], [inputs[0]], create_graph: true, retain_graph: true)[0];
+            return autograd.grad([gradient.square().sum()], [inputs[1]])[0];
+        }
     }
 
     [Fact]
-    public void Padding_changes_nothing_and_a_sequence_without_tokens_is_finite()
+    public void Padding_changes_nothing_and_a_sequence_without_tokens_has_the_mean()
     {
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable noGradient = no_grad();
         Tensor[] inputs = Inputs(3, 4, 21, 32);
-        Tensor lengths = tensor(new long[] { 21, 10, 0 }, [3, 1]);
-        Tensor mask = DotProductAttention.PaddingMask(arange(21).unsqueeze(0) < lengths);
-        Tensor found = Run(2), alone = DotProductAttention.Full(Part(inputs[0]), Part(inputs[1]), Part(inputs[2]), null, isTraining: false);
-        AssertClose(alone.to(float64), found.narrow(0, 1, 1).narrow(2, 0, 10));
-        Assert.True(found.isfinite().all().ToBoolean());
-        AssertClose(inputs[2].narrow(0, 2, 1).to(float64).mean([2], keepdim: true).expand(1, 4, 21, 32), found.narrow(0, 2, 1));
+        Tensor mask = DotProductAttention.PaddingMask(arange(21).unsqueeze(0) < tensor(new long[] { 21, 10, 0 }, [3, 1]));
+        Tensor[] one = Run(1), two = Run(2);
         if (Avx512F.IsSupported)
-            Assert.True(found.eq(Run(1)).all().ToBoolean());
+            Assert.All(one.Zip(two), pair => Assert.True(pair.First.eq(pair.Second).all().ToBoolean()));
+        Tensor[] part = [.. inputs.Select(input => input.narrow(0, 1, 1).narrow(2, 0, 10))];
+        AssertClose(DotProductAttention.Full(part[0], part[1], part[2]).to(float64), one[0].narrow(0, 1, 1).narrow(2, 0, 10));
+        Tensor last = inputs[2].narrow(0, 2, 1).to(float64);
+        AssertClose(last.mean([2], keepdim: true).expand(1, 4, 21, 32), one[0].narrow(0, 2, 1));
+        // 21 means, of each a 21st.
+        AssertClose(ones(1, 4, 21, 32, dtype: float64), one[3].narrow(0, 2, 1));
 
-        Tensor Run(int threads)
+        Tensor[] Run(int threads)
         {
             using IDisposable limited = TorchThreads.Scope(threads);
-            return DotProductAttention.Full(inputs[0], inputs[1], inputs[2], mask, isTraining: false);
+            Tensor y = DotProductAttention.Full(inputs[0], inputs[1], inputs[2], mask);
+            return [y.detach(), .. autograd.grad([y.sum()], inputs)];
         }
-
-        static Tensor Part(Tensor input) => input.narrow(0, 1, 1).narrow(2, 0, 10);
-    }
-
-    // Gradient checkpointing computes first without gradients, then with them.
-    [Fact]
-    public void In_training_attention_to_all_is_the_same_with_and_without_gradients()
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor[] inputs = Inputs(2, 3, 20, 16);
-        Tensor with = DotProductAttention.Full(inputs[0], inputs[1], inputs[2], null, isTraining: true);
-        using IDisposable noGradient = no_grad();
-        Assert.True(DotProductAttention.Full(inputs[0], inputs[1], inputs[2], null, isTraining: true).eq(with).all().ToBoolean());
     }
 
     [Fact]
@@ -153,12 +192,18 @@ public class ShortAttentionTests
     private static Tensor[] Inputs(int batch, int heads, int time, int size) =>
         [.. Enumerable.Range(0, 3).Select(_ => randn(batch, heads, time, size).requires_grad_(true))];
 
-    private static Tensor Formula(Tensor[] inputs)
+    private static Tensor Attend(Tensor[] inputs, bool isCausal) => isCausal
+        ? DotProductAttention.Causal(inputs[0], inputs[1], inputs[2], null, 0)
+        : DotProductAttention.Full(inputs[0], inputs[1], inputs[2]);
+
+    private static Tensor Formula(Tensor[] inputs, bool isCausal = true, Tensor? mask = null)
     {
         long time = inputs[0].size(2);
         Tensor scores = inputs[0].matmul(inputs[1].transpose(-2, -1)) / Math.Sqrt(inputs[0].size(3));
-        Tensor isLater = ones(time, time, dtype: ScalarType.Bool).triu(1);
-        return scores.masked_fill(isLater, double.NegativeInfinity).softmax(-1).matmul(inputs[2]);
+        if (mask is not null)
+            scores = scores + mask.to(float64);
+        Tensor isHidden = isCausal ? ones(time, time, dtype: ScalarType.Bool).triu(1) : zeros(time, time, dtype: ScalarType.Bool);
+        return scores.masked_fill(isHidden, double.NegativeInfinity).softmax(-1).matmul(inputs[2]);
     }
 
     private static void AssertClose(Tensor expected, Tensor found)

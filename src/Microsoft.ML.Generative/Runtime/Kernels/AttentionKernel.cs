@@ -5,8 +5,8 @@ namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
 /// Attention (Vaswani et al. 2017, eq. 1) of short sequences: all of a head stays in the cache of one core, and queries, keys and values
-/// are read where they are. The backward pass, of causal attention, computes the probabilities again. A head of a sequence is one thread's
-/// work.
+/// are read where they are. Of causal attention, products with later positions are left out. The backward pass computes the probabilities
+/// again. A head of a sequence is one thread's work.
 /// </summary>
 internal static unsafe class AttentionKernel
 {
@@ -14,11 +14,11 @@ internal static unsafe class AttentionKernel
 
     private static int Lanes => Vector<float>.Count;
 
-    /// <summary>Computes the output, and the logarithms of the sums where they are wanted.</summary>
+    /// <summary>Computes the output and the logarithms of the sums.</summary>
     public static void Forward(AttentionWork work) =>
         ThreadTeam.Run((long)work.Batch * work.Heads, work.Time * work.Time, &work, &Forward);
 
-    /// <summary>Computes the gradients of queries, keys and values of causal attention.</summary>
+    /// <summary>Computes the gradients of queries, keys and values.</summary>
     public static void Backward(AttentionWork work) =>
         ThreadTeam.Run((long)work.Batch * work.Heads, work.Time * work.Time, &work, &Backward);
 
@@ -30,17 +30,11 @@ internal static unsafe class AttentionKernel
         for (long item = start; item < end; item++)
         {
             (long batch, long head) = Math.DivRem(item, work.Heads);
+            float* logSums = work.LogSums + item * work.Time;
             memory.Scores(work.Queries[batch, head], work.Queries.Time, work.Keys[batch, head], work.Keys.Time);
+            float scale = AddMask(work, batch, head, memory);
             for (int i = 0; i < work.Time; i++)
-            {
-                float* row = memory.Probabilities + i * memory.Time;
-                if (work.HasMask)
-                    ScaleAndAdd(row, work.Mask[batch, head] + i * work.Mask.Time, work.Time, work.Scale);
-                float logSum = Softmax(row, work.IsCausal ? i + 1 : work.Time, memory.Time, work.HasMask ? 1 : work.Scale);
-                if (work.LogSums is not null)
-                    work.LogSums[item * work.Time + i] = logSum;
-            }
-
+                logSums[i] = Softmax(memory.Probabilities + i * memory.Time, Seen(work, i), memory.Time, scale);
             memory.Read(work.Values[batch, head], work.Values.Time, memory.Second);
             memory.Combine(memory.Probabilities, isTransposed: false, memory.Second);
             memory.Write(work.Output[batch, head], work.Output.Time);
@@ -58,8 +52,16 @@ internal static unsafe class AttentionKernel
             float* logSums = work.LogSums + item * work.Time;
             // The queries stay in the first buffer.
             memory.Scores(work.Queries[batch, head], work.Queries.Time, work.Keys[batch, head], work.Keys.Time);
+            float scale = AddMask(work, batch, head, memory);
             for (int i = 0; i < work.Time; i++)
-                Exponentials(memory.Probabilities + i * memory.Time, i + 1, memory.Time, work.Scale, logSums[i]);
+            {
+                float* row = memory.Probabilities + i * memory.Time;
+                // Beside the number that hides a position, the logarithm of a sum is lost.
+                if (work.HasMask)
+                    Softmax(row, Seen(work, i), memory.Time, scale);
+                else
+                    Exponentials(row, Seen(work, i), memory.Time, scale, logSums[i]);
+            }
 
             memory.Read(work.OutputGradient[batch, head], work.OutputGradient.Time, memory.Second);
             memory.Combine(memory.Probabilities, isTransposed: true, memory.Second);
@@ -69,7 +71,7 @@ internal static unsafe class AttentionKernel
             for (int i = 0; i < work.Time; i++)
             {
                 nint row = i * memory.Time;
-                Derive(memory.Probabilities + row, memory.Gradients + row, (int)memory.Time, work.Scale);
+                Derive(memory.Probabilities + row, memory.Gradients + row, Seen(work, i), memory.Time, work.Scale);
             }
 
             memory.Combine(memory.Gradients, isTransposed: true, memory.First);
@@ -80,14 +82,26 @@ internal static unsafe class AttentionKernel
         }
     }
 
-    private static void ScaleAndAdd(float* row, float* mask, int count, float scale)
+    // The positions that one attends to.
+    private static int Seen(in AttentionWork work, int position) => work.IsCausal ? position + 1 : work.Time;
+
+    // Scales the scores and adds the mask, if there is one; returns what they have to be multiplied by then.
+    private static float AddMask(in AttentionWork work, long batch, long head, in Scratch memory)
     {
-        Vector<float> scales = new(scale);
-        int j = 0;
-        for (; j <= count - Lanes; j += Lanes)
-            (Vector.Load(row + j) * scales + Vector.Load(mask + j)).Store(row + j);
-        for (; j < count; j++)
-            row[j] = row[j] * scale + mask[j];
+        if (!work.HasMask)
+            return work.Scale;
+        Vector<float> scales = new(work.Scale);
+        for (int i = 0; i < work.Time; i++)
+        {
+            float* row = memory.Probabilities + i * memory.Time, mask = work.Mask[batch, head] + i * work.Mask.Time;
+            int j = 0;
+            for (; j <= work.Time - Lanes; j += Lanes)
+                (Vector.Load(row + j) * scales + Vector.Load(mask + j)).Store(row + j);
+            for (; j < work.Time; j++)
+                row[j] = row[j] * work.Scale + mask[j];
+        }
+
+        return 1;
     }
 
     // The softmax of the first scores of a row, and zeros behind them; returns the logarithm of the sum.
@@ -124,23 +138,27 @@ internal static unsafe class AttentionKernel
         new Span<float>(row + padded, (int)all - padded).Clear();
     }
 
-    // Later positions have no probability; returns where the next vector begins.
+    // Other positions have no probability; returns where the next vector begins.
     private static int Hide(float* row, int count)
     {
-        int padded = (count + Lanes - 1) / Lanes * Lanes;
+        int padded = Padded(count);
         new Span<float>(row + count, padded - count).Fill(float.NegativeInfinity);
         return padded;
     }
 
+    private static int Padded(int count) => (count + Lanes - 1) / Lanes * Lanes;
+
     // The gradient of the scores, in place of that of the probabilities.
-    private static void Derive(float* probabilities, float* gradients, int count, float scale)
+    private static void Derive(float* probabilities, float* gradients, int count, nint all, float scale)
     {
+        int padded = Padded(count);
         Vector<float> sums = Vector<float>.Zero;
-        for (int j = 0; j < count; j += Lanes)
+        for (int j = 0; j < padded; j += Lanes)
             sums += Vector.Load(probabilities + j) * Vector.Load(gradients + j);
         Vector<float> sum = new(VectorMath.Sum(sums)), scales = new(scale);
-        for (int j = 0; j < count; j += Lanes)
+        for (int j = 0; j < padded; j += Lanes)
             (Vector.Load(probabilities + j) * (Vector.Load(gradients + j) - sum) * scales).Store(gradients + j);
+        new Span<float>(gradients + padded, (int)all - padded).Clear();
     }
 
     // One head in a thread's memory. Positions are filled up to a multiple of 16 with zeros.
@@ -148,12 +166,13 @@ internal static unsafe class AttentionKernel
     {
         private readonly int _positions;
         private readonly int _size;
+        private readonly bool _isCausal;
         private readonly float* _turned;
         private readonly float* _result;
 
         public Scratch(in AttentionWork work, bool hasGradients)
         {
-            (_positions, _size) = (work.Time, work.HeadSize);
+            (_positions, _size, _isCausal) = (work.Time, work.HeadSize, work.IsCausal);
             Time = (work.Time + Block - 1) / Block * Block;
             nint rows = Time * _size, square = Time * Time;
             First = (float*)NativeMemory.AlignedAlloc((nuint)(4 * rows + (hasGradients ? 2 : 1) * square) * sizeof(float), 64);
@@ -198,7 +217,7 @@ internal static unsafe class AttentionKernel
             new Span<float>(Probabilities + last, (int)(Time * Time - last)).Clear();
         }
 
-        /// <summary>Products of all rows with all rows.</summary>
+        /// <summary>Products of all rows with all rows, or with those up to the end of their own block.</summary>
         public void Products(float* left, float* right, nint distance, float* products)
         {
             for (int group = 0; group * Block < _positions; group++)
@@ -208,15 +227,26 @@ internal static unsafe class AttentionKernel
                     _turned + (nint)group * _size * Block);
             }
 
-            MatrixKernel.Multiply(
-                ((nint)left, _size, 1), ((nint)_turned, Block, (nint)_size * Block), ((nint)products, Time),
-                (int)Time, _size, (int)Time / Block, adds: false);
+            for (int row = 0; row < Time; row += Block)
+            {
+                MatrixKernel.Multiply(
+                    ((nint)(left + (nint)row * _size), _size, 1), ((nint)_turned, Block, (nint)_size * Block),
+                    ((nint)(products + row * Time), Time), Block, _size, (_isCausal ? row + Block : (int)Time) / Block, adds: false);
+            }
         }
 
-        /// <summary>The sums of rows with weights, or with these transposed.</summary>
-        public void Combine(float* weights, bool isTransposed, float* rows) => MatrixKernel.Multiply(
-            isTransposed ? ((nint)weights, 1, Time) : ((nint)weights, Time, 1), ((nint)rows, _size, Block), ((nint)_result, _size),
-            (int)Time, (int)Time, _size / Block, adds: false);
+        /// <summary>The sums of rows with weights, or with these transposed; what has no weight is left out.</summary>
+        public void Combine(float* weights, bool isTransposed, float* rows)
+        {
+            for (int row = 0; row < Time; row += Block)
+            {
+                int first = _isCausal && isTransposed ? row : 0, end = _isCausal && !isTransposed ? row + Block : (int)Time;
+                MatrixKernel.Multiply(
+                    isTransposed ? ((nint)(weights + first * Time + row), 1, Time) : ((nint)(weights + row * Time), Time, 1),
+                    ((nint)(rows + (nint)first * _size), _size, Block), ((nint)(_result + (nint)row * _size), _size),
+                    Block, end - first, _size / Block, adds: false);
+            }
+        }
 
         /// <summary>Writes the result of <see cref="Combine"/>.</summary>
         public void Write(float* to, nint distance)

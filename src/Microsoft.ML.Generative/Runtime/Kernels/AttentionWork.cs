@@ -15,15 +15,16 @@ internal unsafe struct AttentionWork
     /// <summary>The gradients of queries, keys and values.</summary>
     public Rows QueryGradients, KeyGradients, ValueGradients;
 
-    /// <summary>The logarithm of each row's sum of exponentials, [batch, heads, time], or null.</summary>
+    /// <summary>The logarithm of each row's sum of exponentials, [batch, heads, time].</summary>
     public float* LogSums;
 
     public int Batch, Heads, Time, HeadSize;
 
-    public bool HasMask;
-
     /// <summary>Whether a position attends to itself and those before it alone.</summary>
     public bool IsCausal;
+
+    /// <summary>Whether there is something to add to scores.</summary>
+    public bool HasMask;
 
     /// <summary>What scores are multiplied by.</summary>
     public float Scale;

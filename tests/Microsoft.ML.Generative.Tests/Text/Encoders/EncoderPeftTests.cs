@@ -283,7 +283,8 @@ public sealed class EncoderPeftTests : IDisposable
             tensors.Add(Prefix + pair[0], weights[pair[1]].clone());
 
         File.WriteAllText(_adapter.File("adapter_config.json"), $$"""
-            {"peft_type": "LORA", "task_type": {{(task is null ? "null" : Quoted(task))}}, "r": 3, "lora_alpha": 6, "target_modules": [{{Quoted(targets)}}],{{more}}
+            {"peft_type": "LORA", "task_type": {{(task is null ? "null" : Quoted(task))}}, "r": 3, "lora_alpha": 6,
+             "target_modules": [{{Quoted(targets)}}],{{more}}
              "modules_to_save": {{(saved is null ? "null" : $"[{Quoted(saved)}]")}}}
             """);
         SafetensorsWriter.WriteFile(_adapter.File("adapter_model.safetensors"), tensors.Select(t => (t.Key, t.Value)));

@@ -185,12 +185,9 @@ internal sealed class DitBlock : nn.Module, IFormerNames
 
     private Tensor Attend(Tensor x)
     {
-        Tensor[] parts = queriesKeysValues.call(x)
-            .view(x.size(0), x.size(1), 3, _heads, x.size(2) / _heads)
-            .permute(2, 0, 3, 1, 4)
-            .unbind(0); // [batch, heads, patches, headSize] each
-        Tensor attended = DotProductAttention.Full(parts[0], parts[1], parts[2], mask: null, training);
-        return attentionOut.call(attended.transpose(1, 2).flatten(2)); // [batch, patches, width]
+        Tensor all = queriesKeysValues.call(x).view(x.size(0), x.size(1), 3L * _heads, x.size(2) / _heads);
+        Tensor attended = DotProductAttention.Packed(all, isCausal: false); // [batch, patches, heads, headSize]
+        return attentionOut.call(attended.flatten(2)); // [batch, patches, width]
     }
 
     private Tensor Drop(Tensor x) => SeededDropout.Apply(x, _dropout, training);

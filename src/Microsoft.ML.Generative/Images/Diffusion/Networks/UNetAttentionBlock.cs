@@ -47,10 +47,10 @@ internal sealed class UNetAttentionBlock : nn.Module
     public Tensor Forward(Tensor x, Tensor? context = null)
     {
         (long batch, long channels, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
-        Tensor pixels = (group_norm is null ? x : group_norm.call(x)).flatten(2).transpose(1, 2); // [batch, pixels, channels]
+        // In the order in which three layers read it, [batch, pixels, channels]: each would otherwise make a copy of its own.
+        Tensor pixels = (group_norm is null ? x : group_norm.call(x)).flatten(2).transpose(1, 2).contiguous();
         Tensor seen = context ?? pixels;
-        Tensor attended = DotProductAttention.Full(
-            Heads(to_q.call(pixels)), Heads(to_k.call(seen)), Heads(to_v.call(seen)), mask: null, training);
+        Tensor attended = DotProductAttention.Full(Heads(to_q.call(pixels)), Heads(to_k.call(seen)), Heads(to_v.call(seen)));
         Tensor h = to_out[0].call(attended.transpose(1, 2).reshape(batch, height * width, channels)); // [batch, pixels, channels]
         Tensor sum = x.Plus(h.transpose(1, 2).reshape(batch, channels, height, width)); // [batch, channels, height, width]
         return _scale == 1 ? sum : sum.Times(1 / _scale);
