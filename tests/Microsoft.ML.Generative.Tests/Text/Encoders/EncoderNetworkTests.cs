@@ -150,6 +150,28 @@ public sealed class EncoderNetworkTests
     }
 
     [Fact]
+    public void Texts_of_similar_lengths_are_computed_together_and_come_back_in_their_order()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        var random = new Random(1);
+        // Few long ones among many short ones.
+        EncodedText[] texts = [.. Enumerable.Range(0, 500).Select(i =>
+        {
+            int[] ids = [.. Enumerable.Repeat(i, 3 + (int)(120 * Math.Pow(random.NextDouble(), 3)))];
+            return new EncodedText(ids, ids.Length);
+        })];
+        long positions = 0;
+        torch.Tensor found = EncoderRows.Compute(texts, torch.CPU, input =>
+        {
+            positions += input.Tokens.numel();
+            Assert.InRange(input.Tokens.numel(), 1, 1024);
+            return input.Tokens.narrow(1, 0, 1);
+        });
+        Assert.Equal(Enumerable.Range(0, texts.Length).Select(i => (long)i), TensorMemory.ToArray<long>(found));
+        Assert.InRange(positions, texts.Sum(text => text.Ids.Length), 1.07 * texts.Sum(text => text.Ids.Length));
+    }
+
+    [Fact]
     public void Mean_first_token_and_maximum_are_those_of_the_tokens_alone()
     {
         using DisposeScope scope = torch.NewDisposeScope();
