@@ -81,7 +81,8 @@ Option<string> data = new("--data")
 };
 Option<string?> model = new("--model")
 {
-    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed, polarity: the folder of the encoder.",
+    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed, polarity: the folder of the encoder. "
+    + "music-harmony: the file of a trained model, which is measured in place of a new one.",
 };
 Option<string> preset = new("--preset")
 {

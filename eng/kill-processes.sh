@@ -4,14 +4,14 @@
 # Usage: eng/kill-processes.sh [kills] [limit in seconds] [seed]; needs mpirun and a build of the tests in Release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. eng/mpi-environment.sh
 kills=${1:-20}
 limit=${2:-30}
 RANDOM=${3:-1}
 program=$(ls tests/InterruptedTraining/bin/Release/*/InterruptedTraining.dll | head -1)
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_WAIT_POLICY=PASSIVE
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-epochs=400
+epochs=150
 
 works() {  # whether any of these processes has not ended
     ps -o stat= -p "$(IFS=,; echo "$*")" | grep -q '^[^Z]'
@@ -27,12 +27,19 @@ slowest=0
 while [ "$killed" -lt "$kills" ]; do
     (exec mpirun -n 2 dotnet "$program" distributed "$folder/killed" train "$folder/checkpoints" "$epochs") > "$folder/log" 2>&1 &
     launcher=$!
-    # The processes have to be there; then they work for some time, which may be their start.
+    touch "$folder/start"
     until mapfile -t ranks < <(pgrep -P "$launcher" dotnet); [ "${#ranks[@]}" -eq 2 ]; do
         works "$launcher" || { echo "The training ended by itself."; cat "$folder/log"; exit 1; }
         sleep 0.05
     done
-    sleep "$((RANDOM % 4)).$((RANDOM % 1000))"
+    # One in four is killed while it starts, the others in a step, however long a busy machine takes to get there.
+    if [ "$((RANDOM % 4))" -gt 0 ]; then
+        until [ -n "$(find "$folder/checkpoints" -newer "$folder/start" -name '*.checkpoint' 2> /dev/null | head -1)" ]; do
+            works "$launcher" || { echo "The training ended by itself."; cat "$folder/log"; exit 1; }
+            sleep 0.05
+        done
+    fi
+    sleep "0.$(printf %03d "$((RANDOM % 1000))")"
     kill -9 "${ranks[$((RANDOM % 2))]}" 2> /dev/null || { wait "$launcher" || true; continue; }
     start=$(date +%s%N)
     for ((i = 0; i < limit * 20; i++)); do

@@ -1,24 +1,45 @@
 #!/usr/bin/env bash
-# Rows per second of 1 process with 1 thread, 2 and 4 processes with 1 thread each, and 1 process with 2 threads, in turns.
+# Rows per second of one training in 1 process with 1 thread and with 2 threads, and in 2 processes (and 4, for gpt) with 1 thread each; and
+# those of a larger one whose gradients are exchanged in the backward pass, and after it. All take turns, so that a drift of the machine
+# does not look like a difference. The last lines are medians, with the least and the most.
 # Usage: eng/measure-distributed.sh [seconds of each] [rounds]; needs mpirun and a build of benchmarks in Release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. eng/mpi-environment.sh
 seconds=${1:-20}
 rounds=${2:-3}
 program=$(ls benchmarks/bin/Release/*/Microsoft.ML.Generative.Benchmarks.dll | head -1)
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_WAIT_POLICY=PASSIVE
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
 
-measure() {  # threads, then the launcher
-    local threads=$1
-    shift
-    "$@" dotnet "$program" distributed --data "$model" --threads "$threads" --seconds "$seconds" | grep rows_per_s
+measure() {  # name, model, processes, threads, then other options
+    local name=$1 model=$2 processes=$3 threads=$4 launcher=()
+    shift 4
+    [ "$processes" -eq 1 ] || launcher=(mpirun -n "$processes")
+    "${launcher[@]}" dotnet "$program" distributed --data "$model" --threads "$threads" --seconds "$seconds" "$@" | grep rows_per_s \
+        | sed "s/^/$name /" | tee -a "$results"
 }
 
-for model in gpt ddpm vae; do
-    for _ in $(seq "$rounds"); do
-        measure 1
-        measure 1 mpirun -n 2
-        measure 1 mpirun -n 4
-        measure 2
+for _ in $(seq "$rounds"); do
+    for model in gpt ddpm vae; do
+        measure "$model,_1_process,_1_thread" "$model" 1 1
+        measure "$model,_2_processes,_1_thread" "$model" 2 1
+        measure "$model,_1_process,_2_threads" "$model" 1 2
     done
+    measure "gpt,_4_processes,_1_thread" gpt 4 1
+    measure "gpt-10m,_in_the_backward_pass" gpt-10m 2 1 --bucket-size 5000000
+    measure "gpt-10m,_after_it" gpt-10m 2 1 --bucket-size 1000000000
 done
+
+summarize() {  # field
+    echo "$1: median, least, most"
+    sed -nE "s/^([^ ]+) .*\"$1\": ?([0-9.]+).*/\1 \2/p" "$results" | sort -k1,1 -k2,2n | awk '
+        function show() { if (n) printf "    %s: %s, %s, %s\n", name, values[int((n + 1) / 2)], values[1], values[n] }
+        $1 != name { show(); name = $1; n = 0 }
+        { values[++n] = $2 }
+        END { show() }' | tr _ ' '
+}
+
+summarize rows_per_s
+summarize exchange_share
+summarize hidden_share

@@ -12,7 +12,8 @@ internal static class ResultsPage
 
     /// <summary>Writes the page as Markdown.</summary>
     /// <param name="folder">The folder of results.</param>
-    /// <exception cref="InvalidDataException">The plan names a result or a figure that is not there.</exception>
+    /// <remarks>What has no result yet is left out, and named at the end.</remarks>
+    /// <exception cref="InvalidDataException">The plan names a figure that its result does not have.</exception>
     public static string Write(string folder)
     {
         JsonNode plan = Read(Path.Combine(folder, Plan));
@@ -20,27 +21,38 @@ internal static class ResultsPage
         page.Append("# Results\n\n").Append((string)plan["introduction"]!).Append("\n\n");
         page.Append("This page is made by `dotnet run -c Release --project benchmarks -- results` of the files in `benchmarks/results`, ");
         page.Append("which the benchmarks write with `--save benchmarks/results`.\n");
+        SortedSet<string> missing = new(StringComparer.Ordinal);
         foreach (JsonNode? section in plan["sections"]!.AsArray())
-            WriteSection(page, folder, section!);
+            WriteSection(page, folder, section!, missing);
+        if (missing.Count > 0)
+        {
+            page.Append("\n## Not measured yet\n\n").Append("Of these workloads there is no result in `benchmarks/results`: ")
+                .AppendJoin(", ", missing.Select(name => $"`{name}`")).Append(".\n");
+        }
+
         return page.ToString();
     }
 
-    private static void WriteSection(StringBuilder page, string folder, JsonNode section)
+    private static void WriteSection(StringBuilder page, string folder, JsonNode section, SortedSet<string> missing)
     {
+        JsonNode[] rows = [.. (section["rows"]?.AsArray() ?? []).Select(row => row!).Where(row => IsThere(folder, row, missing))];
+        // A table of nothing says nothing.
+        if (rows.Length == 0 && section["rows"] is not null)
+            return;
         page.Append("\n## ").Append((string)section["title"]!).Append("\n\n");
         if ((string?)section["text"] is { } text)
-            page.Append(text).Append("\n\n");
-        if (section["rows"] is not JsonArray rows)
+            page.Append(text).Append('\n').Append(rows.Length > 0 ? "\n" : "");
+        if (rows.Length == 0)
             return;
 
-        JsonNode?[] beside = [.. rows.Select(row => row!["beside"])];
+        JsonNode?[] beside = [.. rows.Select(row => row["beside"])];
         bool hasOthers = beside.Any(other => other is not null);
         page.Append(hasOthers ? "| what | here | others | |\n|---|---|---|---|\n" : "| what | here |\n|---|---|\n");
         HashSet<string> sources = [];
-        foreach (JsonNode? row in rows)
+        foreach (JsonNode row in rows)
         {
-            double value = Value(folder, row!, sources);
-            string unit = (string?)row!["unit"] is { } name ? " " + name : "";
+            double value = Value(folder, row, sources);
+            string unit = (string?)row["unit"] is { } name ? " " + name : "";
             page.Append("| ").Append((string)row["label"]!).Append(" | ").Append(Number(value)).Append(unit).Append(" |");
             if (hasOthers)
                 page.Append(Beside(row, value, unit));
@@ -49,6 +61,16 @@ internal static class ResultsPage
 
         page.Append('\n').AppendJoin('\n', sources.Order(StringComparer.Ordinal).Select(source => $"- {source}")).Append('\n');
     }
+
+    private static bool IsThere(string folder, JsonNode row, SortedSet<string> missing)
+    {
+        if ((string?)row["result"] is not { } name || File.Exists(PathOf(folder, name)))
+            return true;
+        missing.Add(name);
+        return false;
+    }
+
+    private static string PathOf(string folder, string result) => Path.Combine(folder, result + ".json");
 
     // What others reach, and how many times better this is.
     private static string Beside(JsonNode row, double value, string unit)
@@ -72,7 +94,7 @@ internal static class ResultsPage
             return (double)row["value"]!;
         }
 
-        JsonNode file = Read(Path.Combine(folder, name + ".json"));
+        JsonNode file = Read(PathOf(folder, name));
         sources.Add($"`{(string)file["command"]!}`: {(string)file["machine"]!}, {(string)file["date"]!}");
         JsonNode? figure = file["result"];
         foreach (string part in ((string)row["figure"]!).Split('.'))
@@ -83,7 +105,7 @@ internal static class ResultsPage
 
     private static JsonNode Read(string path) => File.Exists(path)
         ? JsonNode.Parse(File.ReadAllText(path))!
-        : throw new InvalidDataException($"There is no '{path}'; a workload writes it with --save.");
+        : throw new InvalidDataException($"There is no '{path}'.");
 
     private static string Number(double value) => Math.Abs(value) switch
     {

@@ -27,6 +27,7 @@ internal sealed record Check(string Name, double Limit, Func<object> Run)
             .. LanguageChecks.Formats.Select(f => new Check($"language/{f}", 60, () => LanguageChecks.Quantized(f))),
             new Check("memory", 90, () => MemoryChecks.StaysFlat(isSmall)),
             .. isSmall ? (Check[])[] : [new Check("out-of-memory", 90, MemoryChecks.Explains)],
+            new Check("nccl", 90, () => NcclChecks.Exchange(families.All.First(f => f.Name == "vae"))),
             .. SpeedChecks.Names(isSmall).Select(n => new Check($"speed/{n}", 90, () => SpeedChecks.Measure(n, seconds, isSmall))),
             .. SpeedChecks.Names(isSmall).Select(n => new Check($"peer/{n}", 90, () => PeerChecks.Measure(n, seconds))),
         ];

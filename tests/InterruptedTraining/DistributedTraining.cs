@@ -46,7 +46,8 @@ internal static class DistributedTraining
             MemoryBudget = 1 << 20,
             Checkpoints = checkpoints is null ? null : new CheckpointOptions(checkpoints) { Steps = 1, Keep = 2 },
             GradientAccumulationSteps = number is null ? 2 : 1,
-            Distributed = number is null ? null : new DistributedOptions { Timeout = TimeSpan.FromSeconds(30) },
+            // Each matrix is a bucket, so that processes end while gradients are on their way.
+            Distributed = number is null ? null : new DistributedOptions { Timeout = TimeSpan.FromSeconds(30), BucketSize = 1 },
         };
         using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(watched);
         float[] latent = [.. model.Transform(ml.Data.TakeRows(rows, 10)).GetColumn<float[]>("Latent").SelectMany(v => v)];

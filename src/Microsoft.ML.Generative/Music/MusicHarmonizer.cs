@@ -16,7 +16,9 @@ namespace Microsoft.ML.Generative.Music;
 /// </para>
 /// <para>
 /// Blocked Gibbs sampling with annealed masking: Yao et al. 2014; for counterpoint: Huang, Cooijmans, Roberts, Courville, Eck,
-/// "Counterpoint by convolution" (Coconet), 2017; the grid of voices: Hadjeres, Pachet, Nielsen, "DeepBach", 2017.
+/// "Counterpoint by convolution" (Coconet), 2017; the grid of voices: Hadjeres, Pachet, Nielsen, "DeepBach", 2017. The rules of voice
+/// leading are a second expert (Hinton, "Products of experts", 2002): what is drawn from is the product of the model's probabilities and of
+/// those that <see cref="HarmonizeOptions.VoiceLeadingWeight"/> gives.
 /// </para>
 /// </remarks>
 /// <example>
@@ -32,10 +34,11 @@ public sealed class MusicHarmonizer
     private const double UsualTempo = 80;
     private const int MostBars = 1024;
 
-    // Coconet's schedule: what is masked falls from all to little over the first three quarters of the passes.
+    // What is masked falls from all to little, as Coconet's; in the last of so many parts of the passes, voices are gone through in turn.
     private const double FirstPart = 1;
     private const double LastPart = 0.05;
-    private const double AnnealedPasses = 0.75;
+    private const int SweepPart = 4;
+    private const int BeatsApart = 4;
 
     private readonly MaskedLanguageModelTransformer _model;
     private readonly VoiceTokens _tokens;
@@ -79,8 +82,8 @@ public sealed class MusicHarmonizer
                 + "to keep.", nameof(piece));
         }
 
-        string[] grid = _tokens.GridOf(given);
-        NoteSequence composed = Compose(grid, voice => options.GivenVoices.Contains(voice), options);
+        string[] words = _tokens.GridOf(given);
+        NoteSequence composed = Compose(words, voice => options.GivenVoices.Contains(voice), options);
         IEnumerable<Note> added = composed.Notes.Where(note => !options.GivenVoices.Contains(note.Voice)).Select(note => note with
         {
             Start = note.Start * piece.TicksPerQuarter / composed.TicksPerQuarter,
@@ -111,71 +114,95 @@ public sealed class MusicHarmonizer
             [new MeterChange(0, options.QuartersPerBar, 4)]);
     }
 
-    private NoteSequence Compose(string[] grid, Func<int, bool> isGiven, HarmonizeOptions options)
+    private NoteSequence Compose(string[] words, Func<int, bool> isGiven, HarmonizeOptions options)
     {
-        int[] cells = [.. grid.Select(word => _tokens.Tokenizer.IdOf(word + MusicVocabulary.WordEnd)!.Value)];
-        int[] open = [.. Enumerable.Range(0, cells.Length).Where(cell => !isGiven(cell % VoiceTokens.VoiceCount))];
+        int[] ids = [.. words.Select(word => _tokens.Tokenizer.IdOf(word + MusicVocabulary.WordEnd)!.Value)];
+        int[] open = [.. Enumerable.Range(0, ids.Length).Where(cell => !isGiven(cell % VoiceTokens.VoiceCount))];
+        var grid = new HarmonyGrid(_tokens, ids);
         var random = new RowRandom(SeedSequence.Choose(_model.Host, options.Seed), 0);
         if (open.Length > 0)
         {
+            int annealed = options.Passes - options.Passes / SweepPart;
             for (int pass = 0; pass < options.Passes; pass++)
             {
                 options.CancellationToken.ThrowIfCancellationRequested();
                 _model.Host.CheckAlive();
-                double part = options.Passes == 1 ? FirstPart : Math.Max(
-                    LastPart, FirstPart - (FirstPart - LastPart) * pass / (AnnealedPasses * options.Passes));
-                HashSet<int> masked = [];
-                foreach (int cell in open)
-                {
-                    if (part >= 1 || random.NextDouble() < part)
-                        masked.Add(cell);
-                }
-
-                ComposeMasked(cells, masked, options, ref random);
+                double part = FirstPart - (FirstPart - LastPart) * pass / annealed;
+                ComposeAgain(grid, pass < annealed ? Some(open, part, ref random) : Sweep(open, pass - annealed), options, ref random);
                 options.Progress?.Report(new MusicProgress(pass + 1, options.Passes));
             }
         }
 
-        return _tokens.Decode(string.Join(' ', cells.Select(cell => _tokens.Tokenizer.TokenOf(cell)!.TrimEnd())));
+        return _tokens.Decode(string.Join(' ', grid.Words.Select(id => _tokens.Tokenizer.TokenOf(id)!.TrimEnd())));
+    }
+
+    private static List<int> Some(int[] open, double part, ref RowRandom random)
+    {
+        List<int> some = [];
+        foreach (int cell in open)
+        {
+            if (part >= 1 || random.NextDouble() < part)
+                some.Add(cell);
+        }
+
+        return some;
+    }
+
+    // Notes of one voice, so far from each other that they hardly depend on each other: in so many passes, each note has been among them.
+    private List<int> Sweep(int[] open, int pass)
+    {
+        int[] voices = [.. open.Select(cell => cell % VoiceTokens.VoiceCount).Distinct()];
+        (int voice, int beat) = (voices[pass % voices.Length], pass / voices.Length % BeatsApart);
+        return [.. open.Where(cell => cell % VoiceTokens.VoiceCount == voice
+            && cell / VoiceTokens.VoiceCount / _tokens.StepsPerQuarter % BeatsApart == beat)];
     }
 
     // The model sees a window at once; the windows begin elsewhere in each pass, so that no seam stays.
-    private void ComposeMasked(int[] cells, HashSet<int> masked, HarmonizeOptions options, ref RowRandom random)
+    private void ComposeAgain(HarmonyGrid grid, List<int> cells, HarmonizeOptions options, ref RowRandom random)
     {
+        grid.Mask(cells);
         int bar = options.QuartersPerBar * _tokens.StepsPerQuarter * VoiceTokens.VoiceCount;
         int window = _model.Codec.MostInside / VoiceTokens.VoiceCount * VoiceTokens.VoiceCount;
-        int first = cells.Length <= window ? window
+        int all = grid.Words.Count;
+        int first = all <= window ? window
             : window > bar ? window - random.Next(window / bar) * bar
             : window;
         List<(int Start, int End)> windows = [];
-        for (int start = 0, length = first; start < cells.Length; (start, length) = (start + length, window))
-            windows.Add((start, Math.Min(start + length, cells.Length)));
-        (int Start, int End)[] active = [.. windows.Where(w => Enumerable.Range(w.Start, w.End - w.Start).Any(masked.Contains))];
+        for (int start = 0, length = first; start < all; (start, length) = (start + length, window))
+            windows.Add((start, Math.Min(start + length, all)));
+        (int Start, int End)[] active = [.. windows.Where(w => cells.Exists(cell => cell >= w.Start && cell < w.End))];
         if (active.Length == 0)
             return;
         int mask = _tokens.Tokenizer.MaskId!.Value;
         float[] probabilities = _model.MaskProbabilities(
-            [.. active.Select(w => Enumerable.Range(w.Start, w.End - w.Start).Select(cell => masked.Contains(cell) ? mask : cells[cell])
+            [.. active.Select(w => Enumerable.Range(w.Start, w.End - w.Start).Select(cell => grid.IsMasked(cell) ? mask : grid.Words[cell])
                 .ToArray())]);
+        // One after the other: each is fitted to those before it by the rules, if not by the model.
         int row = 0;
-        foreach (int cell in active.SelectMany(w => Enumerable.Range(w.Start, w.End - w.Start)).Where(masked.Contains))
+        foreach (int cell in cells)
         {
             ReadOnlySpan<float> own = probabilities.AsSpan(row++ * _tokens.Tokenizer.VocabularySize, _tokens.Tokenizer.VocabularySize);
-            cells[cell] = Sample(own, _ids[cell % VoiceTokens.VoiceCount], options.Temperature, random.NextDouble());
+            grid.Set(cell, Sample(grid, cell, own, options, random.NextDouble()));
         }
     }
 
-    private static int Sample(ReadOnlySpan<float> probabilities, int[] allowed, double temperature, double uniform)
+    private int Sample(HarmonyGrid grid, int cell, ReadOnlySpan<float> probabilities, HarmonizeOptions options, double uniform)
     {
+        int[] allowed = _ids[cell % VoiceTokens.VoiceCount];
         double[] weights = new double[allowed.Length];
-        double highest = 0;
-        foreach (int id in allowed)
-            highest = Math.Max(highest, probabilities[id]);
-        if (highest == 0)
+        double highest = double.NegativeInfinity;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            weights[i] = Math.Log(probabilities[allowed[i]]) / options.Temperature
+                - options.VoiceLeadingWeight * grid.CountFaults(cell, allowed[i]);
+            highest = Math.Max(highest, weights[i]);
+        }
+
+        if (double.IsNegativeInfinity(highest))
             return allowed[(int)(uniform * allowed.Length)];
         double sum = 0;
         for (int i = 0; i < weights.Length; i++)
-            sum += weights[i] = Math.Pow(probabilities[allowed[i]] / highest, 1 / temperature);
+            sum += weights[i] = Math.Exp(weights[i] - highest);
         double left = uniform * sum;
         int last = 0;
         for (int i = 0; i < weights.Length; i++)

@@ -39,6 +39,22 @@ public sealed record VoiceLeading(int Motions, int ParallelFifths, int ParallelO
         return sum;
     }
 
+    /// <summary>
+    /// The interval that two voices keep while they move alike, if it is one that the rules forbid: 7, a fifth, or 0, an octave.
+    /// </summary>
+    /// <param name="from">Where one of the voices is.</param>
+    /// <param name="to">Where it goes.</param>
+    /// <param name="otherFrom">Where the other voice is.</param>
+    /// <param name="otherTo">Where it goes.</param>
+    internal static int? Parallel(int from, int to, int otherFrom, int otherTo)
+    {
+        int interval = Math.Abs(to - otherTo) % Octave;
+        return from != to && Math.Sign(to - from) == Math.Sign(otherTo - otherFrom) && interval is 0 or Fifth
+            && interval == Math.Abs(from - otherFrom) % Octave
+            ? interval
+            : null;
+    }
+
     private VoiceLeading With(int?[]? before, int?[] chord)
     {
         (int motions, int fifths, int octaves, int chords, int crossings) = (Motions, ParallelFifths, ParallelOctaves, Chords, Crossings);
@@ -58,12 +74,10 @@ public sealed record VoiceLeading(int Motions, int ParallelFifths, int ParallelO
                 if (before?[upper] is not { } highBefore || before[lower] is not { } lowBefore || highBefore == high || lowBefore == low)
                     continue;
                 motions++;
-                if (Math.Sign(high - highBefore) != Math.Sign(low - lowBefore))
-                    continue;
-                (int interval, int intervalBefore) = (Math.Abs(high - low) % Octave, Math.Abs(highBefore - lowBefore) % Octave);
-                if (interval == Fifth && intervalBefore == Fifth)
+                int? kept = Parallel(highBefore, high, lowBefore, low);
+                if (kept == Fifth)
                     fifths++;
-                else if (interval == 0 && intervalBefore == 0)
+                else if (kept == 0)
                     octaves++;
             }
         }

@@ -4,9 +4,23 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Runtime;
 
-/// <summary>The native memory of contiguous tensors on the CPU, as spans.</summary>
+/// <summary>The native memory of contiguous tensors, on the CPU as spans.</summary>
 internal static class TensorMemory
 {
+    private static readonly Lazy<nint> _address = new(() =>
+        NativeLibrary.GetExport(NativeLibrary.Load("LibTorchSharp", typeof(torch).Assembly, null), "THSTensor_data"));
+
+    /// <summary>
+    /// Where the memory of a contiguous tensor begins, on whatever device: an address for libraries that compute there.
+    /// </summary>
+    public static unsafe nint Address(torch.Tensor tensor)
+    {
+        // TorchSharp refuses what is not on the CPU, and asks this function of its own.
+        nint address = ((delegate* unmanaged<nint, nint>)_address.Value)(tensor.Handle);
+        GC.KeepAlive(tensor);
+        return address;
+    }
+
     /// <summary>Where the memory of a contiguous tensor begins, whatever its size: spans end at 2 GB.</summary>
     /// <param name="rows">[rows, ..], at least one row.</param>
     public static unsafe byte* Start(torch.Tensor rows)

@@ -67,15 +67,14 @@ internal sealed class TrainingRun : IDisposable
     /// <param name="env">The environment of the context, which knows its GPU.</param>
     /// <param name="host">The estimator's host.</param>
     /// <param name="options">Checked options.</param>
-    /// <param name="processes">The processes of the training. Default: those that the options name.</param>
     /// <exception cref="InvalidOperationException">
     /// libtorch, the GPU or the processes asked for are missing, or the checkpoints are of a training with other options.
     /// </exception>
     /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
-    public static TrainingRun Open(IHostEnvironment env, IHost host, TrainingOptions options, ProcessGroup? processes = null)
+    public static TrainingRun Open(IHostEnvironment env, IHost host, TrainingOptions options)
     {
         TorchRuntime.EnsureLoaded();
-        ProcessGroup? group = processes ?? ProcessGroup.Join(options.Distributed);
+        ProcessGroup? group = ProcessGroup.Join(options.Distributed);
         try
         {
             return Prepare(env, host, options, group, group?.IsLeader ?? true);
@@ -131,6 +130,7 @@ internal sealed class TrainingRun : IDisposable
                 var shared = new SharedOptions(
                     seed, processes, SavedOptions.Of(options), options.OnCancel, SharedOptions.Exchange.Of(options.Distributed!));
                 (seed, processes) = shared.Share(group, seedAskedFor);
+                group.UseEngine(options.Distributed!, device);
             }
 
             if (group is not null && options.Distributed!.SynchronizeBatchNormalization && group.Size != processes)

@@ -139,11 +139,28 @@ public sealed class MusicComposerTests
     {
         using MaskedLanguageModelTransformer model = TrainMasked(chords: 1, size: 64, steps: 350, learningRate: 0.001);
         NoteSequence chorale = new MusicHarmonizer(model).Harmonize(
-            Pieces.Melody(480, 72, 71, 69, 72), new HarmonizeOptions { Seed = 1, Temperature = 0.1 });
+            Pieces.Melody(480, 72, 71, 69, 72), new HarmonizeOptions { Seed = 1, Temperature = 0.1, VoiceLeadingWeight = 0 });
         int?[] PitchesAt(int step) => [.. Enumerable.Range(0, 4).Select(voice => chorale.OfVoice(voice).Notes
             .FirstOrDefault(note => note.Start <= step * 480 && note.End > step * 480)?.Pitch)];
         int?[][] chords = [.. Enumerable.Range(0, 4).Select(PitchesAt)];
         Assert.Equal([[72, 67, 64, 48], [71, 67, 62, 55], [69, 65, 60, 53], [72, 67, 64, 48]], chords);
+    }
+
+    // Silence makes no fault: whatever the model would rather have, there is a word without one in each place.
+    [Fact]
+    public void Strict_rules_of_voice_leading_leave_no_fault()
+    {
+        using MaskedLanguageModelTransformer model = TrainMasked();
+        var harmonizer = new MusicHarmonizer(model);
+        NoteSequence melody = Pieces.Melody(480, 72, 71, 69, 72, 71, 69, 72, 71);
+        VoiceLeading free = Faults(0), strict = Faults(100);
+        Assert.True(free.Crossings > 0, "A model that knows nothing lets voices cross.");
+        Assert.Equal((0, 0, 0), (strict.ParallelFifths, strict.ParallelOctaves, strict.Crossings));
+        Assert.True(strict.Chords > 0);
+
+        VoiceLeading Faults(double weight) => VoiceLeading.Of(
+            harmonizer.Harmonize(melody, new HarmonizeOptions { Seed = 5, Passes = 8, VoiceLeadingWeight = weight }),
+            harmonizer.Compose(bars: 2, new HarmonizeOptions { Seed = 6, Passes = 8, VoiceLeadingWeight = weight }));
     }
 
     [Fact]
@@ -158,6 +175,7 @@ public sealed class MusicComposerTests
             () => harmonizer.Harmonize(new NoteSequence(480, [new Note(60, 0, 480) { Voice = 1 }]))).Message);
         Assert.Contains("voice 4", Assert.Throws<ArgumentException>(
             () => harmonizer.Compose(1, new HarmonizeOptions { GivenVoices = [0, 4] })).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => harmonizer.Compose(1, new HarmonizeOptions { VoiceLeadingWeight = -1 }));
         Assert.Contains("the pitch 100", Assert.Throws<ArgumentException>(() => harmonizer.Harmonize(Pieces.Melody(480, 100))).Message);
     }
 

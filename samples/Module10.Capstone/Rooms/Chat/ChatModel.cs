@@ -32,7 +32,7 @@ internal sealed class ChatModel(CapstoneOptions options) : RoomModel(options, "c
             Adapter = new LoraOptions { Name = "visitor", Rank = 8, Alpha = 16 },
             MessagesColumnName = nameof(Row.Messages),
             BatchSize = 8,
-            MaxSteps = Options.Steps(Math.Clamp(100 + 6 * examples.Count, 100, 300)),
+            MaxSteps = Options.Steps(Math.Clamp(200 + 10 * examples.Count, 200, 500)),
             LearningRate = 3e-3,
             Progress = progress,
             CancellationToken = cancellation,

@@ -17,6 +17,9 @@ internal sealed class HarmonyModel(CapstoneOptions options) : RoomModel(options,
     // A token that begins a text, and four bars of four voices.
     private const int Context = 1 + 4 * QuartersSeen * MelodyModel.StepsPerQuarter;
 
+    // But for the first, layers look at two steps before and two behind alone: which notes fit together is soon learned there.
+    private const int NearWords = 4 * 4;
+
     public MusicHarmonizer Harmonizer => new(Require<MaskedLanguageModelTransformer>());
 
     protected override (ITransformer Model, IDataView Data) Train(
@@ -38,6 +41,7 @@ internal sealed class HarmonyModel(CapstoneOptions options) : RoomModel(options,
                 ContextLength = Context,
                 SegmentCount = 0,
                 IsPreNorm = true,
+                LocalAttention = NearWords,
             },
             MaxTokens = Context,
             Masking = MaskingKind.OrderAgnostic,

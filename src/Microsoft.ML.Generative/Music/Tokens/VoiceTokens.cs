@@ -26,6 +26,18 @@ internal sealed class VoiceTokens : MusicTokens
     internal int[][] IdsOfVoices => [.. Names.Select(name => Words().Where(word => word[0] == name)
         .Select(word => Tokenizer.IdOf(word + MusicVocabulary.WordEnd)!.Value).ToArray())];
 
+    /// <summary>The pitch of each id; <see langword="null"/> where it is silence, or no word of a voice.</summary>
+    internal int?[] PitchesOfIds
+    {
+        get
+        {
+            int?[] pitches = new int?[Tokenizer.VocabularySize];
+            foreach (string word in Words())
+                pitches[Tokenizer.IdOf(word + MusicVocabulary.WordEnd)!.Value] = PitchOf(word);
+            return pitches;
+        }
+    }
+
     internal override int StepsOf(string word) => word[0] == Names[^1] ? 1 : 0;
 
     /// <summary>The words of a piece, four a step.</summary>
@@ -68,7 +80,7 @@ internal sealed class VoiceTokens : MusicTokens
             if (voice < place)
                 step++;
             place = voice + 1;
-            int? pitch = word[1] == Silent ? null : int.Parse(word.AsSpan(1), CultureInfo.InvariantCulture);
+            int? pitch = PitchOf(word);
             if (sounding[voice] is { } note && note.Pitch == pitch)
                 continue;
             End(voice, step);
@@ -91,6 +103,9 @@ internal sealed class VoiceTokens : MusicTokens
 
     private protected override IEnumerable<string> Silence(int steps) =>
         Enumerable.Repeat(Names.Select(name => $"{name}{Silent}"), Math.Max(0, steps)).SelectMany(step => step);
+
+    private static int? PitchOf(string word) =>
+        word[1] == Silent ? null : int.Parse(word.AsSpan(1), CultureInfo.InvariantCulture);
 
     private static string WordOf(char name, int pitch) => name + pitch.ToString(CultureInfo.InvariantCulture);
 }

@@ -10,6 +10,12 @@ public enum DistributedEngine
     /// The Message Passing Interface: Open MPI, MPICH, or a library with the standard binary interface of MPI 5, as found on the machine.
     /// </summary>
     Mpi,
+
+    /// <summary>
+    /// NVIDIA's NCCL between GPUs, one for each process: gradients, weights and averages go from one to the other. MPI starts the processes
+    /// all the same, and exchanges what is on the CPU. On Linux, with <c>libnccl.so.2</c> 2.13 or later.
+    /// </summary>
+    Nccl,
 }
 
 /// <summary>
@@ -65,8 +71,11 @@ public sealed class DistributedOptions
     /// </summary>
     public bool SynchronizeBatchNormalization { get; set; }
 
-    /// <summary>What carries bytes between the processes, in place of the engine.</summary>
+    /// <summary>What carries bytes between the processes, in place of MPI.</summary>
     internal IProcessTransport? Transport { get; set; }
+
+    /// <summary>The functions of NCCL and of CUDA's driver by their names, in place of those of the machine.</summary>
+    internal Func<string, nint>? NativeFunctions { get; set; }
 
     /// <summary>How long gradients were on their way, of this object and its copies.</summary>
     internal ExchangeTimes Times { get; } = new();

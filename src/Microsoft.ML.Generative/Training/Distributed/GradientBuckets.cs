@@ -25,8 +25,8 @@ internal sealed class GradientBuckets : IDisposable
     private readonly Bucket[] _buckets;
     private readonly List<Action> _removals = [];
     private readonly List<LayerUse> _layers = [];
-    private BlockingCollection<Bucket>? _complete;
-    private Task<TimeSpan>? _exchange;
+    private BlockingCollection<(Bucket, nint)>? _complete;
+    private Task<TimeSpan?>? _exchange;
     private bool _isWatching;
     private bool _isBackward;
     private int _begun;
@@ -82,21 +82,22 @@ internal sealed class GradientBuckets : IDisposable
     {
         EndBackward();
         long start = Stopwatch.GetTimestamp();
-        TimeSpan exchanged;
+        TimeSpan? exchanged;
         if (_exchange is null)
         {
-            exchanged = Exchange(_buckets);
+            exchanged = Exchange(_buckets.Select(bucket => (bucket, _group.Mark())));
         }
         else
         {
             _group.LeavesProcessor = false;
             foreach (Bucket bucket in _buckets[_begun..])
-                _complete!.Add(bucket);
+                _complete!.Add((bucket, _group.Mark()));
             _complete!.CompleteAdding();
             exchanged = Ended(_exchange);
         }
 
-        _group.Times.Add(exchanged, Stopwatch.GetElapsedTime(start));
+        if (exchanged is { } time)
+            _group.Times.Add(time, Stopwatch.GetElapsedTime(start));
     }
 
     public void Dispose()
@@ -165,23 +166,25 @@ internal sealed class GradientBuckets : IDisposable
         for (; _begun < _buckets.Length && _buckets[_begun].IsComplete; _begun++)
         {
             _complete ??= [];
-            _complete.Add(_buckets[_begun]);
+            // Marked here, before the program asks the device for more.
+            _complete.Add((_buckets[_begun], _group.Mark()));
             if (_exchange is not null)
                 continue;
             _group.LeavesProcessor = true;
             _group.Unfinished = Finish;
-            BlockingCollection<Bucket> complete = _complete;
+            BlockingCollection<(Bucket, nint)> complete = _complete;
             _exchange = Task.Factory.StartNew(
                 () => Exchange(complete.GetConsumingEnumerable()), CancellationToken.None, TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
         }
     }
 
-    private TimeSpan Exchange(IEnumerable<Bucket> buckets)
+    // How long it took, where a clock can measure it.
+    private TimeSpan? Exchange(IEnumerable<(Bucket Bucket, nint Mark)> buckets)
     {
         TimeSpan exchanged = default;
         bool isFirst = true;
-        foreach (Bucket bucket in buckets)
+        foreach ((Bucket bucket, nint mark) in buckets)
         {
             using DisposeScope scope = torch.NewDisposeScope();
             long start = Stopwatch.GetTimestamp();
@@ -189,16 +192,16 @@ internal sealed class GradientBuckets : IDisposable
                 _group.MeetForGradients();
             isFirst = false;
             if (_shards is null)
-                _group.SumBucket(_gradients.narrow(0, bucket.First, bucket.Length));
+                _group.SumBucket(_gradients.narrow(0, bucket.First, bucket.Length), mark);
             else
-                _shards.Reduce(_gradients, bucket.First, bucket.Length);
+                _shards.Reduce(_gradients, bucket.First, bucket.Length, mark);
             exchanged += Stopwatch.GetElapsedTime(start);
         }
 
-        return exchanged;
+        return _group.CompleteBuckets() ? exchanged : null;
     }
 
-    private TimeSpan Ended(Task<TimeSpan> exchange)
+    private TimeSpan? Ended(Task<TimeSpan?> exchange)
     {
         _group.Unfinished = null;
         try

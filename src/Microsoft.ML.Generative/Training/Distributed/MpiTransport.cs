@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.Generative.Training.Distributed;
@@ -9,16 +8,12 @@ namespace Microsoft.ML.Generative.Training.Distributed;
 /// </summary>
 internal sealed unsafe class MpiTransport : IProcessTransport
 {
-    // As long as this, a process waits without letting others have its processor: what it waits for is usually near.
-    private static readonly TimeSpan _spinning = TimeSpan.FromMilliseconds(0.2);
-    private static readonly TimeSpan _yielding = TimeSpan.FromMilliseconds(50);
-
     private static readonly Lazy<MpiTransport> _shared = new(() => new MpiTransport(MpiLibrary.Load()));
 
     private readonly MpiLibrary _library;
+    private readonly WaitingProcess _waiting = new();
     private int _trainings;
     private bool _isAbandoned;
-    private volatile bool _leavesProcessor;
 
     private MpiTransport(MpiLibrary library)
     {
@@ -51,7 +46,7 @@ internal sealed unsafe class MpiTransport : IProcessTransport
 
     public bool LeavesProcessor
     {
-        set => _leavesProcessor = value;
+        set => _waiting.LeavesProcessor = value;
     }
 
     public bool TrySend(int rank, ReadOnlySpan<byte> bytes, TimeSpan timeout)
@@ -97,22 +92,7 @@ internal sealed unsafe class MpiTransport : IProcessTransport
 
     public void Release() => Volatile.Write(ref _trainings, 0);
 
-    private bool TryWait(nint request, TimeSpan timeout)
-    {
-        long start = Stopwatch.GetTimestamp();
-        while (!_library.Test(ref request))
-        {
-            TimeSpan waited = Stopwatch.GetElapsedTime(start);
-            if (waited > timeout)
-                return false;
-            if (waited > (_leavesProcessor ? _spinning : _yielding))
-                Thread.Sleep(1);
-            else if (waited > _spinning)
-                Thread.Yield();
-        }
-
-        return true;
-    }
+    private bool TryWait(nint request, TimeSpan timeout) => _waiting.TryWait(() => _library.Test(ref request), timeout);
 
     private void Finish()
     {

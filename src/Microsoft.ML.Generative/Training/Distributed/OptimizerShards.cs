@@ -26,8 +26,10 @@ internal sealed class OptimizerShards(ProcessGroup group, long count)
     /// <param name="gradients">All gradients.</param>
     /// <param name="first">The first of the part.</param>
     /// <param name="length">The length of the part.</param>
+    /// <param name="mark">What the device has computed it before.</param>
     /// <inheritdoc cref="ProcessGroup.SumBucketIntoOwners" path="/exception"/>
-    public void Reduce(torch.Tensor gradients, long first, long length) => Within(gradients, first, length, group.SumBucketIntoOwners);
+    public void Reduce(torch.Tensor gradients, long first, long length, nint mark) =>
+        Within(gradients, first, length, parts => group.SumBucketIntoOwners(parts, mark));
 
     /// <summary>Gives all processes the weights that each has updated.</summary>
     /// <inheritdoc cref="ProcessGroup.SumIntoOwners" path="/exception"/>

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.ML.Generative.Data.Batches;
-using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training.Distributed;
@@ -15,11 +13,9 @@ namespace Microsoft.ML.Generative.Training.Distributed;
 internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout, ExchangeTimes? times = null)
     : IGradientExchange, IDisposable
 {
-    // MPI's reductions are fastest in pieces that fit the caches.
-    private const int PieceLength = 1 << 20;
-
     private static readonly TimeSpan _afterTimeout = TimeSpan.FromMilliseconds(10);
 
+    private ITensorExchange _exchange = new TransportExchange(transport, timeout);
     private bool _hasEnded;
 
     /// <summary>The number of this process, from 0.</summary>
@@ -57,6 +53,19 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         return options is null ? null : new ProcessGroup(options.Transport ?? MpiTransport.Acquire(), options.Timeout, options.Times);
     }
 
+    /// <summary>Carries tensors by the engine that the options name from now on, where it is another than that of all else.</summary>
+    /// <param name="options">The options, the same in all processes.</param>
+    /// <param name="device">The device that this process computes with.</param>
+    /// <exception cref="InvalidOperationException">The engine cannot be used, here or in another process; the message says why.</exception>
+    /// <exception cref="TimeoutException">A process does not answer.</exception>
+    public void UseEngine(DistributedOptions options, torch.Device device)
+    {
+        if (options.Engine != DistributedEngine.Nccl)
+            return;
+        ITensorExchange inMemory = _exchange;
+        WatchTime(() => _exchange = NcclExchange.Open(this, inMemory, device, timeout, options.NativeFunctions));
+    }
+
     /// <inheritdoc/>
     public double TotalWeight(double weight) => Sum("a part of a step", weight)[0];
 
@@ -64,31 +73,41 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     public void Sum(torch.Tensor gradients)
     {
         MeetForGradients();
-        SumBucket(gradients);
+        SumBucket(gradients, 0);
+        CompleteBuckets();
     }
 
     /// <summary>Meets the others before buckets of gradients are summed.</summary>
     /// <inheritdoc cref="Meet" path="/exception"/>
     public void MeetForGradients() => Meet("gradients", [], []);
 
+    /// <inheritdoc cref="ITensorExchange.Mark"/>
+    public nint Mark() => _exchange.Mark();
+
     /// <summary>Replaces a bucket of gradients by its sum over all processes, which have met for gradients.</summary>
+    /// <param name="gradients">The bucket.</param>
+    /// <param name="mark">What the device has computed it before.</param>
     /// <exception cref="TimeoutException">A process does not answer.</exception>
-    public void SumBucket(torch.Tensor gradients)
-    {
-        if (Size == 1)
-            return;
-        using IDisposable noGradient = torch.no_grad();
-        SumOfAll(gradients);
-    }
+    public void SumBucket(torch.Tensor gradients, nint mark) => Carry(exchange => exchange.Sum(gradients), mark);
 
     /// <summary>
     /// Sums a bucket of gradients over all processes, which have met for gradients, each part in the process that owns it; in the others it
     /// loses its values.
     /// </summary>
     /// <param name="parts">A part for each process, in the order of their numbers.</param>
+    /// <param name="mark">What the device has computed them before.</param>
     /// <exception cref="TimeoutException">A process does not answer.</exception>
-    public void SumBucketIntoOwners(IReadOnlyList<torch.Tensor> parts) => ForEachOwner(parts, isSource: false, (t, owner, piece, limit) =>
-        t.TrySumInto(owner, MemoryMarshal.Cast<byte, float>(piece), limit));
+    public void SumBucketIntoOwners(IReadOnlyList<torch.Tensor> parts, nint mark) =>
+        Carry(exchange => exchange.SumIntoOwners(parts), mark);
+
+    /// <summary>Waits for all buckets.</summary>
+    /// <returns>Whether each has ended with its call, so that a clock has measured it.</returns>
+    /// <inheritdoc cref="SumBucket" path="/exception"/>
+    public bool CompleteBuckets()
+    {
+        WatchTime(() => _exchange.Complete());
+        return _exchange.IsSynchronous;
+    }
 
     /// <summary>The sums of values over all processes.</summary>
     /// <inheritdoc cref="Meet" path="/exception"/>
@@ -113,8 +132,11 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     public double Sum(string operation, IEnumerable<torch.Tensor> sums, double weight)
     {
         double total = Sum(operation, weight)[0];
-        foreach (torch.Tensor sum in Size == 1 ? [] : sums)
-            SumOfAll(sum);
+        CarryAll(exchange =>
+        {
+            foreach (torch.Tensor sum in sums)
+                exchange.Sum(sum);
+        });
         return total;
     }
 
@@ -170,17 +192,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     public void Broadcast(string operation, IEnumerable<torch.Tensor> tensors)
     {
         Meet(operation, [], []);
-        if (Size == 1)
-            return;
-        using IDisposable noGradient = torch.no_grad();
-        foreach (torch.Tensor tensor in tensors)
-        {
-            using DisposeScope scope = torch.NewDisposeScope();
-            torch.Tensor values = tensor.detach().cpu().contiguous();
-            ForEachPiece(values, static (t, piece, limit) => t.TryBroadcast(0, piece, limit));
-            if (!IsLeader)
-                tensor.copy_(values);
-        }
+        CarryAll(exchange => exchange.Broadcast(tensors.Select(t => (0, t))));
     }
 
     /// <summary>Sums tensors over all processes, each in the process that owns it; in the others it loses its values.</summary>
@@ -190,7 +202,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     public void SumIntoOwners(string operation, IReadOnlyList<torch.Tensor> parts)
     {
         Meet(operation, [], []);
-        SumBucketIntoOwners(parts);
+        CarryAll(exchange => exchange.SumIntoOwners(parts));
     }
 
     /// <summary>Gives all processes the values that tensors have in the processes that own them.</summary>
@@ -198,10 +210,14 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     public void FromOwners(string operation, IReadOnlyList<torch.Tensor> parts)
     {
         Meet(operation, [], []);
-        ForEachOwner(parts, isSource: true, (t, owner, piece, limit) => t.TryBroadcast(owner, piece, limit));
+        CarryAll(exchange => exchange.Broadcast(parts.Index()));
     }
 
-    public void Dispose() => transport.Release();
+    public void Dispose()
+    {
+        _exchange.Dispose();
+        transport.Release();
+    }
 
     /// <summary>Checks that all processes learn from the same data.</summary>
     /// <exception cref="InvalidOperationException">They do not.</exception>
@@ -382,43 +398,31 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         return transport.TryReceive(rank, bytes, limit) ? ProcessNote.FromBytes(bytes) : null;
     }
 
-    private void ForEachOwner(IReadOnlyList<torch.Tensor> parts, bool isSource, OwnerAction act)
+    private void CarryAll(Action<ITensorExchange> act)
     {
-        if (Size == 1)
-            return;
+        Carry(act, 0);
+        WatchTime(() => _exchange.Complete());
+    }
+
+    private void Carry(Action<ITensorExchange> act, nint mark) => WatchTime(() =>
+    {
         using IDisposable noGradient = torch.no_grad();
-        for (int owner = 0; owner < parts.Count; owner++)
+        _exchange.After(mark);
+        act(_exchange);
+    });
+
+    // A process that does not answer has to be lost for all.
+    private void WatchTime(Action exchange)
+    {
+        try
         {
-            using DisposeScope scope = torch.NewDisposeScope();
-            torch.Tensor part = parts[owner], values = part.detach().cpu().contiguous();
-            int of = owner;
-            ForEachPiece(values, (t, piece, limit) => act(t, of, piece, limit));
-            if (values.device_type != part.device_type && (owner == Rank) != isSource)
-                part.copy_(values);
+            exchange();
         }
-    }
-
-    private void SumOfAll(torch.Tensor tensor)
-    {
-        using DisposeScope scope = torch.NewDisposeScope();
-        // Of a contiguous tensor on the CPU this is the tensor itself.
-        torch.Tensor values = tensor.detach().cpu().contiguous();
-        ForEachPiece(values, static (t, piece, limit) => t.TrySum(MemoryMarshal.Cast<byte, float>(piece), limit));
-        if (values.device_type != tensor.device_type || !tensor.is_contiguous())
-            tensor.copy_(values);
-    }
-
-    private unsafe void ForEachPiece(torch.Tensor values, PieceAction act)
-    {
-        long bytes = values.numel() * values.element_size();
-        if (bytes == 0)
-            return;
-        byte* start = TensorMemory.Start(values.view(-1));
-        for (long done = 0; done < bytes; done += PieceLength * sizeof(float))
+        catch (TimeoutException)
         {
-            var piece = new Span<byte>(start + done, (int)Math.Min(PieceLength * sizeof(float), bytes - done));
-            if (!act(transport, piece, timeout))
-                throw Ended($"A process of the training has not answered for {Seconds(timeout)} while values were exchanged.");
+            _hasEnded = true;
+            transport.Abandon();
+            throw;
         }
     }
 
@@ -437,8 +441,4 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s");
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
-
-    private delegate bool PieceAction(IProcessTransport transport, Span<byte> piece, TimeSpan timeout);
-
-    private delegate bool OwnerAction(IProcessTransport transport, int owner, Span<byte> piece, TimeSpan timeout);
 }

@@ -45,15 +45,17 @@ internal sealed record SharedOptions(
     }
 
     /// <summary>The options of what the processes exchange.</summary>
-    internal sealed record Exchange(bool ShardOptimizer, long BucketSize, bool SynchronizeBatchNormalization)
+    internal sealed record Exchange(
+        DistributedEngine Engine, bool ShardOptimizer, long BucketSize, bool SynchronizeBatchNormalization)
     {
         public static Exchange Of(DistributedOptions options) =>
-            new(options.ShardOptimizer, options.BucketSize, options.SynchronizeBatchNormalization);
+            new(options.Engine, options.ShardOptimizer, options.BucketSize, options.SynchronizeBatchNormalization);
 
         /// <summary>Their names and values.</summary>
         [JsonIgnore]
         public IEnumerable<(string Name, string Value)> Values =>
         [
+            (nameof(Engine), $"{Engine}"),
             (nameof(ShardOptimizer), $"{ShardOptimizer}"),
             (nameof(BucketSize), BucketSize.ToString(CultureInfo.InvariantCulture)),
             (nameof(SynchronizeBatchNormalization), $"{SynchronizeBatchNormalization}"),

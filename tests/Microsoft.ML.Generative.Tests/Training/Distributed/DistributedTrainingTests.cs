@@ -189,11 +189,15 @@ public sealed class DistributedTrainingTests
             "Distributed.ShardOptimizer is False in process 0 and True in this one", Message(o => { }, 40, shards: true));
         Assert.Contains(
             "Distributed.BucketSize is 26214400 in process 0 and 1 in this one", Message(o => { }, 40, shards: true));
+        Assert.Contains("Distributed.Engine is Mpi in process 0 and Nccl in this one", Message(
+            o => { }, 40, engine: DistributedEngine.Nccl));
         Assert.Contains("Process 1 has other training data than process 0", Message(o => { }, 41));
 
-        static string Message(Action<VaeOptions> configure, int rows, bool shards = false) => ThreadProcesses.Run(2, transport => Train(
-            transport, o => (transport.Rank == 0 ? _ => { } : configure)(o), rows: transport.Rank == 0 ? 40 : rows,
-            shards: shards && transport.Rank == 1))[1].Error!.Message;
+        static string Message(
+            Action<VaeOptions> configure, int rows, bool shards = false, DistributedEngine engine = DistributedEngine.Mpi) =>
+            ThreadProcesses.Run(2, transport => Train(
+                transport, o => (transport.Rank == 0 ? _ => { } : configure)(o), rows: transport.Rank == 0 ? 40 : rows,
+                shards: shards && transport.Rank == 1, engine: transport.Rank == 0 ? DistributedEngine.Mpi : engine))[1].Error!.Message;
     }
 
     [Fact]
@@ -273,7 +277,8 @@ public sealed class DistributedTrainingTests
     private static double Distance(float[] a, float[] b) => a.Zip(b, (x, y) => Math.Abs((double)x - y)).Max();
 
     private static float[] Train(
-        IProcessTransport? transport, Action<VaeOptions> configure, int rows = 40, int? broken = null, bool shards = false)
+        IProcessTransport? transport, Action<VaeOptions> configure, int rows = 40, int? broken = null, bool shards = false,
+        DistributedEngine engine = DistributedEngine.Mpi)
     {
         var ml = new MLContext();
         var options = new VaeOptions
@@ -292,6 +297,7 @@ public sealed class DistributedTrainingTests
         {
             options.Distributed = new DistributedOptions
             {
+                Engine = engine,
                 Transport = transport,
                 Timeout = TimeSpan.FromSeconds(30),
                 ShardOptimizer = shards,

@@ -18,6 +18,8 @@ export async function startMusic() {
   async function compose(path, notes = []) {
     const request = { ...valuesOf(form), hasFourVoices: form.hasFourVoices.checked, notes };
     let piece = null;
+    // On a phone, the keyboard is below the piece.
+    byId('piece-title').scrollIntoView({ block: 'nearest' });
     const isDone = await work.run(`/api/music/${path}`, request, {
       progress: data => work.progress(data.step / data.totalSteps, `Composing the ${data.part}, ${data.step} of ${data.totalSteps}`),
       piece: data => { piece = data; },
