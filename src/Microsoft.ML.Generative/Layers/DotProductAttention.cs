@@ -50,8 +50,8 @@ internal static class DotProductAttention
     /// <param name="dropout">The probability with which an attention is dropped.</param>
     public static Tensor Full(Tensor queries, Tensor keys, Tensor values, Tensor? mask = null, double dropout = 0)
     {
-        if (mask is null && dropout == 0 && ShortAttention.CanUse(queries, keys, values))
-            return ShortAttention.Apply(queries, keys, values, Scale(queries), isCausal: false);
+        if ((mask is null || ShortAttention.CanAdd(mask)) && dropout == 0 && ShortAttention.CanUse(queries, keys, values))
+            return ShortAttention.Apply(queries, keys, values, Scale(queries), isCausal: false, mask);
         if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout);
         // [batch · heads, time, keys]

@@ -14,6 +14,9 @@ internal sealed class OutputShapes : IDisposable
 
     private OutputShapes() => t_current = this;
 
+    /// <summary>Whether shapes are noted on this thread.</summary>
+    public static bool AreNoted => t_current is not null;
+
     /// <summary>Runs something, and returns the shape of the last output of each layer that computed.</summary>
     public static IReadOnlyDictionary<nn.Module, long[]> During(Action run)
     {

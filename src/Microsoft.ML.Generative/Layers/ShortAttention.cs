@@ -23,6 +23,11 @@ internal static class ShortAttention
         && queries.size(2) <= LongestTime && queries.size(3) % MatrixKernel.Lanes == 0
         && keys.shape.AsSpan().SequenceEqual(queries.shape) && values.shape.AsSpan().SequenceEqual(queries.shape);
 
+    /// <summary>Whether the kernel can be used with a mask.</summary>
+    /// <param name="mask">What is added to scores, the same for all heads; it has no gradient.</param>
+    public static bool CanAdd(Tensor mask) =>
+        CpuKernels.CanUse(mask) && mask.dim() == 4 && mask.size(1) == 1 && !mask.requires_grad;
+
     /// <summary>Whether the kernel can be used.</summary>
     /// <param name="all">Queries, keys and values of as many heads each, [batch, time, 3 · heads, head size].</param>
     public static bool CanUse(Tensor all) => Avx512F.IsSupported && CpuKernels.CanUse(all) && all.numel() > 0
@@ -35,14 +40,18 @@ internal static class ShortAttention
     /// <param name="values">The same for values.</param>
     /// <param name="scale">What scores are multiplied by.</param>
     /// <param name="isCausal">Whether a position attends to itself and those before it alone.</param>
+    /// <param name="mask">
+    /// What is added to scores then, of a shape that broadcasts to [batch, heads, time, time]; <see langword="null"/>: nothing.
+    /// </param>
     /// <returns>[batch, heads, time, head size], a view of [batch, time, heads, head size].</returns>
-    public static Tensor Apply(Tensor queries, Tensor keys, Tensor values, float scale, bool isCausal)
+    public static Tensor Apply(Tensor queries, Tensor keys, Tensor values, float scale, bool isCausal, Tensor? mask = null)
     {
         var settings = new Settings(scale, isCausal, [queries.requires_grad, keys.requires_grad, values.requires_grad]);
+        Tensor[] inputs = mask is null ? [queries, keys, values] : [queries, keys, values, Spread(mask, queries)];
         if (is_grad_enabled() && settings.Needs.Any(needed => needed))
-            return Attention.Call(queries, keys, values, settings).transpose(1, 2);
+            return Attention.Call([.. inputs, settings]).transpose(1, 2);
         using DisposeScope scope = NewDisposeScope();
-        return Compute([queries, keys, values], settings).transpose(1, 2).MoveToOuterDisposeScope();
+        return Compute(inputs, settings).transpose(1, 2).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same for queries, keys and values in one tensor, whose gradient is one, too.</summary>
@@ -68,7 +77,7 @@ internal static class ShortAttention
     {
         Tensor[] parts = Split(inputs);
         Tensor output = NewLike(parts[0]);
-        AttentionWork work = Work(parts, settings);
+        AttentionWork work = Work(parts, MaskOf(inputs), settings);
         work.Output = Of(output.transpose(1, 2));
         fixed (float* sums = logSums)
         {
@@ -79,8 +88,10 @@ internal static class ShortAttention
         return output;
     }
 
-    private static AttentionWork Work(Tensor[] parts, Settings settings) => new()
+    private static AttentionWork Work(Tensor[] parts, Tensor? mask, Settings settings) => new()
     {
+        Mask = mask is null ? default : Of(mask),
+        HasMask = mask is not null,
         Queries = Of(parts[0]),
         Keys = Of(parts[1]),
         Values = Of(parts[2]),
@@ -94,12 +105,17 @@ internal static class ShortAttention
 
     // [batch, time, 3 · heads, head size] → [batch, heads, time, head size] each
     private static Tensor[] Split(IReadOnlyList<Tensor> inputs) =>
-        inputs.Count == Parts ? [.. inputs] : inputs[0].transpose(1, 2).chunk(Parts, 1);
+        inputs.Count >= Parts ? [.. inputs.Take(Parts)] : inputs[0].transpose(1, 2).chunk(Parts, 1);
+
+    private static Tensor? MaskOf(IReadOnlyList<Tensor> inputs) => inputs.Count > Parts ? inputs[Parts] : null;
+
+    private static Tensor Spread(Tensor mask, Tensor queries) =>
+        mask.expand(queries.size(0), queries.size(1), queries.size(2), queries.size(2));
 
     private static Tensor NewLike(Tensor queries) => empty(queries.size(0), queries.size(2), queries.size(1), queries.size(3));
 
     private static float[] NewLogSums(IReadOnlyList<Tensor> inputs) =>
-        new float[inputs[0].numel() / inputs[0].size(3) / (inputs.Count == Parts ? 1 : Parts)];
+        new float[inputs[0].numel() / inputs[0].size(3) / (inputs.Count >= Parts ? 1 : Parts)];
 
     // What the copy of a tensor of another layout takes is released with the caller's scope.
     private static unsafe AttentionWork.Rows Of(Tensor values)
@@ -126,7 +142,7 @@ internal static class ShortAttention
     /// <param name="Needs">Which inputs have gradients.</param>
     private sealed record Settings(float Scale, bool IsCausal, bool[] Needs);
 
-    // Of queries, keys and values, or of all in one.
+    // Of queries, keys and values and perhaps a mask, or of all in one.
     private sealed class Attention : GradientFunction<Attention>
     {
         private const string StateName = "state";
@@ -147,13 +163,13 @@ internal static class ShortAttention
         {
             (Settings settings, float[] logSums) = ((Settings, float[]))ctx.get_data(StateName);
             if (is_grad_enabled())
-                return [.. Differentiable(saved, gradient, settings), null!];
+                return [.. Differentiable(saved, gradient, settings), .. NoneOfTheRest(saved)];
             Tensor[] parts = Split(saved);
-            Tensor[] gradients = saved.Count == Parts
+            Tensor[] gradients = saved.Count >= Parts
                 ? [.. parts.Select(part => NewLike(part).transpose(1, 2))]
                 : [empty(saved[0].shape)];
             Tensor[] partGradients = Split(gradients);
-            AttentionWork work = Work(parts, settings);
+            AttentionWork work = Work(parts, MaskOf(saved), settings);
             work.OutputGradient = Of(gradient.transpose(1, 2));
             (work.QueryGradients, work.KeyGradients, work.ValueGradients) =
                 (Of(partGradients[0]), Of(partGradients[1]), Of(partGradients[2]));
@@ -163,8 +179,11 @@ internal static class ShortAttention
                 AttentionKernel.Backward(work);
             }
 
-            return [.. gradients.Zip(settings.Needs, (found, isNeeded) => isNeeded ? found : null!), null!];
+            return [.. gradients.Zip(settings.Needs, (found, isNeeded) => isNeeded ? found : null!), .. NoneOfTheRest(saved)];
         }
+
+        // Neither a mask nor the settings have a gradient.
+        private static Tensor[] NoneOfTheRest(List<Tensor> saved) => MaskOf(saved) is null ? [null!] : [null!, null!];
 
         // For gradients of gradients: what libtorch can derive again.
         private static Tensor[] Differentiable(List<Tensor> saved, Tensor gradient, Settings settings)
@@ -174,8 +193,10 @@ internal static class ShortAttention
             Tensor scores = parts[0].matmul(parts[1].transpose(-2, -1)).Times(settings.Scale);
             if (settings.IsCausal)
                 scores = scores.Plus(TensorFactory.Constant([time, time], float.NegativeInfinity, ScalarType.Float32).triu(1));
+            if (MaskOf(saved) is { } mask)
+                scores = scores.Plus(mask);
             Tensor output = scores.softmax(-1).matmul(parts[2]).transpose(1, 2); // [batch, time, heads, head size]
-            Tensor[] needed = [.. saved.Where((_, i) => settings.Needs[i])];
+            Tensor[] needed = [.. saved.Where((_, i) => i < settings.Needs.Length && settings.Needs[i])];
             Tensor[] found = [.. autograd.grad([output], needed, [gradient], retain_graph: true, create_graph: true)];
             int next = 0;
             return [.. settings.Needs.Select(isNeeded => isNeeded ? found[next++] : null!)];

@@ -164,25 +164,32 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     // Heads: [batch, time, heads · headSize].
     private Tensor Finish(Tensor x, Tensor heads, CrossSource? source)
     {
-        x = x.Plus(Drop(attentionOut.call(heads)));
         if (_shape.NormalizesSums)
         {
-            x = AttentionNorm.call(x);
-            return feedForwardNorm.call(x.Plus(Drop(FeedForward(x))));
+            x = NormalizedSum(x, attentionOut, heads, AttentionNorm);
+            return NormalizedSum(x, feedForwardOut, FeedForward(x), feedForwardNorm);
         }
 
+        x = x.Plus(Drop(attentionOut.call(heads)));
         if (cross is not null)
             x = cross.Forward(x, source ?? throw new InvalidOperationException("The block attends to another sequence; there is none."));
-        return x.Plus(Drop(FeedForward(feedForwardNorm.call(x))));
+        return x.Plus(Drop(feedForwardOut.call(FeedForward(feedForwardNorm.call(x)))));
     }
 
+    private Tensor NormalizedSum(Tensor x, Linear layer, Tensor input, Normalization norm) => FusedLinear.CanUse(layer, input)
+        ? FusedLinear.NormalizeSum(layer, input, x, norm)
+        : norm.call(x.Plus(Drop(layer.call(input))));
+
+    // What goes into the second layer, [batch, time, feed-forward size].
     private Tensor FeedForward(Tensor x)
     {
+        if (FusedLinear.CanUse(feedForwardIn, x))
+            return FusedLinear.Activate(feedForwardIn, x, _shape.FeedForward);
         Tensor hidden = feedForwardIn.call(x);
         if (!_shape.FeedForward.IsGated())
-            return feedForwardOut.call(Activate(hidden));
+            return Activate(hidden);
         Tensor[] parts = hidden.chunk(2, -1); // [batch, time, feed-forward size] each
-        return feedForwardOut.call(Activate(parts[0]) * parts[1]);
+        return Activate(parts[0]) * parts[1];
     }
 
     private Tensor Activate(Tensor x) => _shape.FeedForward switch

@@ -113,6 +113,65 @@ public class ShortAttentionTests
         Assert.True(alone.eq(one[0].narrow(0, 3, 1).narrow(2, 0, 17)).all().ToBoolean());
     }
 
+    // What is added: padding of each sequence, the same for all sequences, a window of each sequence; a bias of each head is not the
+    // kernel's.
+    [Theory]
+    [InlineData(3, 2, 7, 32, 3, 1, 1)]
+    [InlineData(1, 1, 1, 16, 1, 1, 1)]
+    [InlineData(2, 4, 33, 48, 1, 1, 33)]
+    [InlineData(2, 12, 40, 32, 2, 1, 40)]
+    [InlineData(1, 2, 128, 64, 1, 1, 1)]
+    [InlineData(2, 3, 20, 16, 1, 3, 20)]
+    public void What_a_mask_adds_to_scores_is_that_of_the_formula(
+        int batch, int heads, int time, int size, int maskBatch, int maskHeads, int maskTime)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] inputs = Inputs(batch, heads, time, size);
+        Tensor mask = randn(maskBatch, maskHeads, maskTime, time) * 2;
+        Assert.Equal(maskHeads == 1, ShortAttention.CanAdd(mask));
+        Tensor[] doubles = [.. inputs.Select(t => t.detach().to(float64).requires_grad_(true))];
+        Tensor expected = Formula(doubles, isCausal: false, mask), found = DotProductAttention.Full(inputs[0], inputs[1], inputs[2], mask);
+        AssertClose(expected, found);
+        using (no_grad())
+            AssertClose(expected, DotProductAttention.Full(inputs[0], inputs[1], inputs[2], mask));
+
+        Tensor direction = randn(batch, heads, size, time).transpose(2, 3);
+        Tensor[] wanted = [.. autograd.grad([(expected * direction.to(float64)).sum()], doubles, retain_graph: true)];
+        Tensor[] gradients = [.. autograd.grad([(found * direction).sum()], inputs, retain_graph: true)];
+        Assert.All(wanted.Zip(gradients), pair => AssertClose(pair.First, pair.Second));
+        AssertClose(Penalty(doubles, expected), Penalty(inputs, found));
+
+        static Tensor Penalty(Tensor[] inputs, Tensor output)
+        {
+            Tensor gradient = autograd.grad([output.pow(3).sum()], [inputs[0]], create_graph: true, retain_graph: true)[0];
+            return autograd.grad([gradient.square().sum()], [inputs[1]])[0];
+        }
+    }
+
+    [Fact]
+    public void Padding_changes_nothing_and_a_sequence_without_tokens_has_the_mean()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] inputs = Inputs(3, 4, 21, 32);
+        Tensor mask = DotProductAttention.PaddingMask(arange(21).unsqueeze(0) < tensor(new long[] { 21, 10, 0 }, [3, 1]));
+        Tensor[] one = Run(1), two = Run(2);
+        if (Avx512F.IsSupported)
+            Assert.All(one.Zip(two), pair => Assert.True(pair.First.eq(pair.Second).all().ToBoolean()));
+        Tensor[] part = [.. inputs.Select(input => input.narrow(0, 1, 1).narrow(2, 0, 10))];
+        AssertClose(DotProductAttention.Full(part[0], part[1], part[2]).to(float64), one[0].narrow(0, 1, 1).narrow(2, 0, 10));
+        Tensor last = inputs[2].narrow(0, 2, 1).to(float64);
+        AssertClose(last.mean([2], keepdim: true).expand(1, 4, 21, 32), one[0].narrow(0, 2, 1));
+        // 21 means, of each a 21st.
+        AssertClose(ones(1, 4, 21, 32, dtype: float64), one[3].narrow(0, 2, 1));
+
+        Tensor[] Run(int threads)
+        {
+            using IDisposable limited = TorchThreads.Scope(threads);
+            Tensor y = DotProductAttention.Full(inputs[0], inputs[1], inputs[2], mask);
+            return [y.detach(), .. autograd.grad([y.sum()], inputs)];
+        }
+    }
+
     [Fact]
     public void Gradients_have_gradients()
     {
@@ -137,10 +196,12 @@ public class ShortAttentionTests
         ? DotProductAttention.Causal(inputs[0], inputs[1], inputs[2], null, 0)
         : DotProductAttention.Full(inputs[0], inputs[1], inputs[2]);
 
-    private static Tensor Formula(Tensor[] inputs, bool isCausal = true)
+    private static Tensor Formula(Tensor[] inputs, bool isCausal = true, Tensor? mask = null)
     {
         long time = inputs[0].size(2);
         Tensor scores = inputs[0].matmul(inputs[1].transpose(-2, -1)) / Math.Sqrt(inputs[0].size(3));
+        if (mask is not null)
+            scores = scores + mask.to(float64);
         Tensor isHidden = isCausal ? ones(time, time, dtype: ScalarType.Bool).triu(1) : zeros(time, time, dtype: ScalarType.Bool);
         return scores.masked_fill(isHidden, double.NegativeInfinity).softmax(-1).matmul(inputs[2]);
     }

@@ -17,7 +17,7 @@ public class ScreenshotTests(CapstoneServer server)
         {
             IPage page = browser.Page;
             await page.Locator("#art-form summary").ClickAsync();
-            await page.GetByLabel("Images", new() { Exact = true }).FillAsync("6");
+            await page.Locator("#art-form [name=count]").FillAsync("6");
             await page.GetByLabel("Prompt", new() { Exact = true }).FillAsync("yellow");
             await page.Locator("#art-form [name=seed]").FillAsync("3");
             await page.Locator("#art-form summary").ClickAsync();

@@ -70,13 +70,14 @@ internal static class PeftFolder
         using (LoraWeights sizes = ModuleTensors.WithoutMemory(
             long.MaxValue, int.MaxValue, () => new LoraWeights(shape, network.Network, network.Modules)))
         using (torch.NewDisposeScope())
-            HuggingFaceFolder.CheckWeights(file, DestinationsOf(sizes, file, network, out _), IsIgnored(shape, network.Modules));
+            HuggingFaceFolder.CheckWeights(file, DestinationsOf(sizes, file, network, out _), IsIgnored(shape, network));
         var weights = new LoraWeights(shape, network.Network, network.Modules);
         try
         {
             // Of the bias of a layer, the file may have that of one part.
             weights.CopyTensorsOf(network.Network);
             Read(weights, file, network);
+            CheckTied(file, network);
             weights.to(network.Device);
             return weights;
         }
@@ -111,7 +112,7 @@ internal static class PeftFolder
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         HuggingFaceFolder.CopyWeights(
-            file, DestinationsOf(weights, file, network, out List<torch.Tensor> reordered), IsIgnored(weights.Shape, network.Modules));
+            file, DestinationsOf(weights, file, network, out List<torch.Tensor> reordered), IsIgnored(weights.Shape, network));
         foreach (torch.Tensor tensor in reordered)
             tensor.copy_(network.Order!.FromFile(tensor));
     }
@@ -155,16 +156,45 @@ internal static class PeftFolder
         return destinations;
     }
 
-    // Beside the adapters of embedding or output layer, which are in no block, PEFT saves the weights of both as the base has them.
-    private static Predicate<string> IsIgnored(LoraShape shape, AdaptableNetwork modules)
+    // A copy of a tensor must be as the other one is. In files it may have fewer bits.
+    private static void CheckTied(ISafetensorsReader file, PeftNetwork network)
     {
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        foreach ((string name, torch.Tensor tensor) in network.Tied())
+        {
+            if (!file.Tensors.TryGetValue(Prefix + name, out SafetensorsInfo? stored))
+                continue;
+            torch.Tensor found = torch.empty(tensor.shape);
+            HuggingFaceFolder.CopyWeights(file, new Dictionary<string, torch.Tensor> { [Prefix + name] = found }, _ => true);
+            if (!tensor.cpu().to(stored.Type).to(found.dtype).eq(found).all().item<bool>())
+            {
+                throw new InvalidDataException(
+                    $"'{file.Source}' has a '{Prefix}{name}' of its own; here the layer is tied, and expected as the base model has it.");
+            }
+        }
+    }
+
+    // Beside the adapters of embedding or output layer, which are in no block, PEFT saves the weights of both as the base has them.
+    private static Predicate<string> IsIgnored(LoraShape shape, PeftNetwork network)
+    {
+        HashSet<string> names = [.. NamesOf(network.Tied).Select(name => Prefix + name)];
+        AdaptableNetwork modules = network.Modules;
         AdaptableModule[] outside = [.. modules.Modules.Where(
             m => m is { Keyword: null, ForeignName: not null } && modules.Modules.Count(other => other.Layer == m.Layer) == 1)];
-        if (!shape.Modules.Any(module => outside.Any(m => m.Name == module.Name)))
-            return _ => false;
-        HashSet<string> names = [.. outside
-            .SelectMany(m => (string[])[$"{Prefix}{m.ForeignName}.weight", $"{Prefix}{m.ForeignName}.base_layer.weight"])];
+        if (shape.Modules.Any(module => outside.Any(m => m.Name == module.Name)))
+        {
+            names.UnionWith(outside.SelectMany(
+                m => (string[])[$"{Prefix}{m.ForeignName}.weight", $"{Prefix}{m.ForeignName}.base_layer.weight"]));
+        }
+
         return names.Contains;
+    }
+
+    private static string[] NamesOf(Func<IReadOnlyList<(string Name, torch.Tensor Tensor)>> tensors)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        return [.. tensors().Select(tensor => tensor.Name)];
     }
 
     // The adapters by the modules of transformers.

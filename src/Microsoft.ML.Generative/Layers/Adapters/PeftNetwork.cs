@@ -31,6 +31,12 @@ internal sealed record PeftNetwork(torch.nn.Module Network, AdaptableNetwork Mod
     /// <summary>The names of the modules in <see cref="Head"/>, as PEFT's configuration has them.</summary>
     public string[] HeadModules { get; init; } = [];
 
+    /// <summary>
+    /// Gives tensors that files may have beside these, although they are others of the network or the head: a tied output layer. They live
+    /// until the caller's scope ends.
+    /// </summary>
+    public Func<IReadOnlyList<(string Name, torch.Tensor Tensor)>> Tied { get; init; } = () => [];
+
     public torch.Device Device => Network.parameters().First().device;
 
     /// <summary>

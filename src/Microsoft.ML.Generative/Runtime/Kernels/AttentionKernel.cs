@@ -32,8 +32,9 @@ internal static unsafe class AttentionKernel
             (long batch, long head) = Math.DivRem(item, work.Heads);
             float* logSums = work.LogSums + item * work.Time;
             memory.Scores(work.Queries[batch, head], work.Queries.Time, work.Keys[batch, head], work.Keys.Time);
+            float scale = AddMask(work, batch, head, memory);
             for (int i = 0; i < work.Time; i++)
-                logSums[i] = Softmax(memory.Probabilities + i * memory.Time, Seen(work, i), memory.Time, work.Scale);
+                logSums[i] = Softmax(memory.Probabilities + i * memory.Time, Seen(work, i), memory.Time, scale);
             memory.Read(work.Values[batch, head], work.Values.Time, memory.Second);
             memory.Combine(memory.Probabilities, isTransposed: false, memory.Second);
             memory.Write(work.Output[batch, head], work.Output.Time);
@@ -51,8 +52,16 @@ internal static unsafe class AttentionKernel
             float* logSums = work.LogSums + item * work.Time;
             // The queries stay in the first buffer.
             memory.Scores(work.Queries[batch, head], work.Queries.Time, work.Keys[batch, head], work.Keys.Time);
+            float scale = AddMask(work, batch, head, memory);
             for (int i = 0; i < work.Time; i++)
-                Exponentials(memory.Probabilities + i * memory.Time, Seen(work, i), memory.Time, work.Scale, logSums[i]);
+            {
+                float* row = memory.Probabilities + i * memory.Time;
+                // Beside the number that hides a position, the logarithm of a sum is lost.
+                if (work.HasMask)
+                    Softmax(row, Seen(work, i), memory.Time, scale);
+                else
+                    Exponentials(row, Seen(work, i), memory.Time, scale, logSums[i]);
+            }
 
             memory.Read(work.OutputGradient[batch, head], work.OutputGradient.Time, memory.Second);
             memory.Combine(memory.Probabilities, isTransposed: true, memory.Second);
@@ -75,6 +84,25 @@ internal static unsafe class AttentionKernel
 
     // The positions that one attends to.
     private static int Seen(in AttentionWork work, int position) => work.IsCausal ? position + 1 : work.Time;
+
+    // Scales the scores and adds the mask, if there is one; returns what they have to be multiplied by then.
+    private static float AddMask(in AttentionWork work, long batch, long head, in Scratch memory)
+    {
+        if (!work.HasMask)
+            return work.Scale;
+        Vector<float> scales = new(work.Scale);
+        for (int i = 0; i < work.Time; i++)
+        {
+            float* row = memory.Probabilities + i * memory.Time, mask = work.Mask[batch, head] + i * work.Mask.Time;
+            int j = 0;
+            for (; j <= work.Time - Lanes; j += Lanes)
+                (Vector.Load(row + j) * scales + Vector.Load(mask + j)).Store(row + j);
+            for (; j < work.Time; j++)
+                row[j] = row[j] * work.Scale + mask[j];
+        }
+
+        return 1;
+    }
 
     // The softmax of the first scores of a row, and zeros behind them; returns the logarithm of the sum.
     private static float Softmax(float* row, int count, nint all, float scale)

@@ -6,6 +6,9 @@ internal unsafe struct AttentionWork
     /// <summary>Queries, keys and values, [batch, heads, time, head size].</summary>
     public Rows Queries, Keys, Values;
 
+    /// <summary>What is added to scores, where <see cref="HasMask"/>: [batch, heads, time, time].</summary>
+    public Rows Mask;
+
     /// <summary>The result, and the gradient of it.</summary>
     public Rows Output, OutputGradient;
 
@@ -19,6 +22,9 @@ internal unsafe struct AttentionWork
 
     /// <summary>Whether a position attends to itself and those before it alone.</summary>
     public bool IsCausal;
+
+    /// <summary>Whether there is something to add to scores.</summary>
+    public bool HasMask;
 
     /// <summary>What scores are multiplied by.</summary>
     public float Scale;

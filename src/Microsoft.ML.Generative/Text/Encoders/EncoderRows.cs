@@ -7,7 +7,10 @@ namespace Microsoft.ML.Generative.Text.Encoders;
 internal static class EncoderRows
 {
     // Tokens of a group of texts, padding included: enough for matmuls to be fast, few enough for what they return to stay in caches.
-    private const int TokensAtOnce = 2048;
+    private const int TokensAtOnce = 1024;
+
+    // From so many on, a group is large enough to end where texts are a tenth shorter than its longest.
+    private const int FewestTokensAtOnce = 384;
 
     /// <summary>Texts, filled up behind their last tokens.</summary>
     /// <param name="texts">The texts, each of at least one token.</param>
@@ -59,7 +62,7 @@ internal static class EncoderRows
         for (int start = 0; start < order.Length;)
         {
             check?.Invoke();
-            int count = Math.Clamp(TokensAtOnce / texts[order[start]].Ids.Length, 1, order.Length - start);
+            int count = CountGroup(texts, order.AsSpan(start));
             EncodedText[] group = [.. order.AsSpan(start, count).ToArray().Select(i => texts[i])];
             using (DisposeScope scope = torch.NewDisposeScope())
                 results.Add(compute(Pad(group, device)).MoveToOuterDisposeScope());
@@ -72,5 +75,14 @@ internal static class EncoderRows
             places[order[i]] = i;
         torch.Tensor sorted = results.Count == 1 ? results[0] : torch.cat(results, 0);
         return sorted.index_select(0, torch.tensor(places, device: device));
+    }
+
+    // How many of the longest texts are computed together.
+    private static int CountGroup(IReadOnlyList<EncodedText> texts, ReadOnlySpan<int> order)
+    {
+        int longest = texts[order[0]].Ids.Length, most = Math.Clamp(TokensAtOnce / longest, 1, order.Length), count = 1;
+        while (count < most && (count * longest < FewestTokensAtOnce || texts[order[count]].Ids.Length >= 0.9 * longest))
+            count++;
+        return count;
     }
 }

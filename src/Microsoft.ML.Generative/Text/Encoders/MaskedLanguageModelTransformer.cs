@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Encoders;
@@ -96,6 +97,53 @@ public sealed class MaskedLanguageModelTransformer : EncoderTransformer
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
         PretrainedEncoder.Save(folder, this);
+    }
+
+    /// <summary>
+    /// Writes the adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which PEFT
+    /// reads on top of the base model in the layout of transformers, with what predicts tokens as modules to save.
+    /// </summary>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier adapter are replaced.</param>
+    /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
+    /// <exception cref="NotSupportedException">
+    /// transformers has no encoder of this shape, or no module like one that has an adapter; nothing has been written then.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SaveAdapter(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        PeftFolder.Save(folder, PeftEncoder.Of(Networks.Encoder.Base, Head), Networks.Encoder.RequireActive());
+    }
+
+    /// <summary>
+    /// Makes a model with an adapter from a folder in the layout of PEFT, and what that has of the layers that predict tokens.
+    /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="InvalidOperationException">The model uses an adapter already.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, asks for what is not supported, or is not of this network: names that are missing or match nothing are listed.
+    /// Or it has an output layer of its own, which is not the embedding of tokens.
+    /// </exception>
+    /// <exception cref="NotSupportedException">transformers has no encoder of this shape.</exception>
+    /// <example>
+    /// <code>
+    /// MaskedLanguageModelTransformer model = mlContext.Generative().LoadPretrainedMaskedLanguageModel("models/bert-base-uncased");
+    /// MaskedLanguageModelTransformer law = model.LoadAdapter("adapters/law");
+    /// Console.WriteLine(law.FillMask("The court [MASK] the appeal.")[0].Filled);
+    /// </code>
+    /// </example>
+    public MaskedLanguageModelTransformer LoadAdapter(string folder, string name = LoraOptions.Defaults.Name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        EncoderNetworks networks =
+            PeftEncoder.Load(folder, name, Networks, () => new MaskedTokenHead(Architecture), PeftEncoder.Of);
+        return new MaskedLanguageModelTransformer(Host, _definition, Codec, networks, Device);
     }
 
     /// <summary>Predicts the tokens of all masks of texts.</summary>

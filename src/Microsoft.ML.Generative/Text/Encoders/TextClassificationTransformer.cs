@@ -65,8 +65,7 @@ public sealed class TextClassificationTransformer : EncoderTransformer
 
     /// <summary>
     /// Writes the adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which PEFT
-    /// reads on top of the base model in the layout of transformers, with the classifier as modules
-    /// to save.
+    /// reads on top of the base model in the layout of transformers, with the classifier as modules to save.
     /// </summary>
     /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier adapter are replaced.</param>
     /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
@@ -104,20 +103,10 @@ public sealed class TextClassificationTransformer : EncoderTransformer
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
         EncoderConfig config = PretrainedEncoder.ConfigOf(this);
-        ClassificationHead head = ModuleTensors.WithoutValues(() => new ClassificationHead(Architecture, ClassCount, Head.Kind));
-        try
-        {
-            head.to(Device);
-            EncoderCopies.CopyCommon(Head, head);
-            AdaptedNetwork<EncoderNetwork> encoder =
-                PeftEncoder.Load(folder, name, Networks.Encoder, network => PeftEncoder.Of(network, head, config));
-            return new TextClassificationTransformer(Host, Definition, Codec, new EncoderNetworks(encoder, head), Device);
-        }
-        catch
-        {
-            head.Dispose();
-            throw;
-        }
+        EncoderNetworks networks = PeftEncoder.Load(
+            folder, name, Networks, () => new ClassificationHead(Architecture, ClassCount, Head.Kind),
+            (network, head) => PeftEncoder.Of(network, head, config));
+        return new TextClassificationTransformer(Host, Definition, Codec, networks, Device);
     }
 
     internal static OutputColumn[] OutputColumns(TextClassificationColumns columns, PrimitiveDataViewType? labelType) =>

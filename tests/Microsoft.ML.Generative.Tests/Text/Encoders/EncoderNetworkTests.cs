@@ -121,6 +121,56 @@ public sealed class EncoderNetworkTests
         }
     }
 
+    // Without gradients, attention, feed-forward layers and normalized sums are other operations.
+    [Theory]
+    [InlineData(false, FeedForwardKind.Gelu)]
+    [InlineData(false, FeedForwardKind.GeluTanh)]
+    [InlineData(false, FeedForwardKind.GeGlu)]
+    [InlineData(true, FeedForwardKind.GeGlu)]
+    public void Hidden_states_are_the_same_with_and_without_gradients(bool isPreNorm, FeedForwardKind feedForward)
+    {
+        EncoderArchitecture architecture = TinyEncoders.Architecture with
+        {
+            VocabularySize = 30,
+            Layers = 2,
+            EmbeddingSize = 32,
+            FeedForwardSize = 40,
+            IsPreNorm = isPreNorm,
+            FeedForward = feedForward,
+        };
+        using EncoderNetwork network = Create(architecture);
+        using DisposeScope scope = torch.NewDisposeScope();
+        EncoderInput input = EncoderRows.Pad([new([3, 4, 5, 9], 4), new([1, 2, 3, 4, 5, 6, 7, 8, 9], 9)], torch.CPU);
+        torch.Tensor with = network.Hidden(input).detach();
+        using IDisposable noGradient = torch.no_grad();
+        torch.Tensor without = network.Hidden(input);
+        // Behind the end of a text they mean nothing.
+        torch.Tensor isToken = input.IsToken!.unsqueeze(2).to(torch.float32);
+        Close(TensorMemory.ToArray<float>(with * isToken), TensorMemory.ToArray<float>(without * isToken));
+    }
+
+    [Fact]
+    public void Texts_of_similar_lengths_are_computed_together_and_come_back_in_their_order()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        var random = new Random(1);
+        // Few long ones among many short ones.
+        EncodedText[] texts = [.. Enumerable.Range(0, 500).Select(i =>
+        {
+            int[] ids = [.. Enumerable.Repeat(i, 3 + (int)(120 * Math.Pow(random.NextDouble(), 3)))];
+            return new EncodedText(ids, ids.Length);
+        })];
+        long positions = 0;
+        torch.Tensor found = EncoderRows.Compute(texts, torch.CPU, input =>
+        {
+            positions += input.Tokens.numel();
+            Assert.InRange(input.Tokens.numel(), 1, 1024);
+            return input.Tokens.narrow(1, 0, 1);
+        });
+        Assert.Equal(Enumerable.Range(0, texts.Length).Select(i => (long)i), TensorMemory.ToArray<long>(found));
+        Assert.InRange(positions, texts.Sum(text => text.Ids.Length), 1.07 * texts.Sum(text => text.Ids.Length));
+    }
+
     [Fact]
     public void Mean_first_token_and_maximum_are_those_of_the_tokens_alone()
     {

@@ -112,6 +112,126 @@ public sealed class EncoderPeftTests : IDisposable
         Assert.Contains("uses no adapter", Assert.Throws<InvalidOperationException>(() => encoder.SaveAdapter(again.Path)).Message);
     }
 
+    // PEFT has no name of the task. Of a saved head it writes the tied output layer, too.
+    [Theory]
+    [InlineData("bert", "query dense", "bert.encoder.layer.0.attention.self.query bert.encoder.layer.0.attention.output.dense "
+        + "bert.encoder.layer.0.intermediate.dense bert.encoder.layer.0.output.dense bert.encoder.layer.1.attention.self.query "
+        + "bert.encoder.layer.1.attention.output.dense bert.encoder.layer.1.intermediate.dense bert.encoder.layer.1.output.dense",
+        "", "", "cls.predictions.bias cls.predictions.transform.LayerNorm.bias cls.predictions.transform.LayerNorm.weight "
+        + "cls.predictions.transform.dense.bias cls.predictions.transform.dense.weight")]
+    [InlineData("bert", "value", "bert.encoder.layer.0.attention.self.value bert.encoder.layer.1.attention.self.value", "cls",
+        "cls.predictions.decoder.weight=bert.embeddings.word_embeddings.weight cls.predictions.decoder.bias=cls.predictions.bias", "")]
+    [InlineData("roberta", "key", "roberta.encoder.layer.0.attention.self.key roberta.encoder.layer.1.attention.self.key", "lm_head",
+        "lm_head.decoder.weight=roberta.embeddings.word_embeddings.weight lm_head.decoder.bias=lm_head.bias", "")]
+    [InlineData("distilbert", "v_lin lin1", "distilbert.transformer.layer.0.attention.v_lin distilbert.transformer.layer.0.ffn.lin1 "
+        + "distilbert.transformer.layer.1.attention.v_lin distilbert.transformer.layer.1.ffn.lin1",
+        "vocab_transform vocab_layer_norm vocab_projector",
+        "vocab_projector.weight=distilbert.embeddings.word_embeddings.weight", "")]
+    [InlineData("modernbert", "Wqkv", "model.layers.0.attn.Wqkv model.layers.1.attn.Wqkv model.layers.2.attn.Wqkv "
+        + "model.layers.3.attn.Wqkv", "head decoder", "decoder.weight=model.embeddings.tok_embeddings.weight", "")]
+    public void A_masked_language_model_has_the_adapter_and_the_head_of_the_folder(
+        string kind, string targets, string modules, string head, string tied, string kept)
+    {
+        using FormulaFolder folder = kind == "modernbert" ? FormulaFolder.ModernBert("lm") : FormulaFolder.Masked(kind);
+        using MaskedLanguageModelTransformer model = _ml.Generative().LoadPretrainedMaskedLanguageModel(folder.Path);
+        WriteAdapter(folder.Path, null, targets, modules.Split(' '), "", Split(head), head.Length == 0 ? null : head, tied: Split(tied));
+        using MaskedLanguageModelTransformer tuned = model.LoadAdapter(_adapter.Path, "films");
+        Assert.Equal("films", tuned.ActiveAdapter);
+        float[] found = Probabilities(tuned);
+        using (MaskedLanguageModelTransformer merged = _ml.Generative().LoadPretrainedMaskedLanguageModel(_merged.Path))
+            Close(Probabilities(merged), found);
+        Assert.NotEqual(Probabilities(model), found);
+
+        // Written again, it is the same, with the whole head but its tied layer.
+        using var again = new TemporaryFolder();
+        tuned.SaveAdapter(again.Path);
+        Dictionary<string, Tensor> expected = Read(_adapter.File("adapter_model.safetensors"));
+        Dictionary<string, Tensor> written = Read(again.File("adapter_model.safetensors"));
+        string[] copies = [.. Split(tied).Select(pair => Prefix + pair.Split('=')[0])];
+        Assert.Equal(
+            expected.Keys.Except(copies).Concat(Split(kept).Select(name => Prefix + name)).Order(StringComparer.Ordinal),
+            written.Keys.Order(StringComparer.Ordinal));
+        Assert.All(expected.Keys.Except(copies), name => Assert.True(written[name].allclose(expected[name], 0, 0), name));
+        JsonNode config = JsonNode.Parse(File.ReadAllText(again.File("adapter_config.json")))!;
+        Assert.Null(config["task_type"]);
+        Assert.Equal(
+            Split(head.Length == 0 ? "cls" : head), config["modules_to_save"]!.AsArray().Select(name => (string)name!));
+        using MaskedLanguageModelTransformer loaded = model.LoadAdapter(again.Path);
+        Assert.Equal(found, Probabilities(loaded));
+
+        using var file = new TemporaryFolder();
+        _ml.Model.Save(tuned, null, file.File("model.zip"));
+        using var stored = (MaskedLanguageModelTransformer)_ml.Model.Load(file.File("model.zip"), out _);
+        Assert.Equal(("films", tuned.Mask), (stored.ActiveAdapter, stored.Mask));
+        Assert.Equal(found, Probabilities(stored));
+    }
+
+    [Fact]
+    public void An_output_layer_that_was_trained_apart_from_the_embedding_is_refused()
+    {
+        using FormulaFolder folder = FormulaFolder.Masked("bert");
+        using MaskedLanguageModelTransformer model = _ml.Generative().LoadPretrainedMaskedLanguageModel(folder.Path);
+        string[] modules = ["bert.encoder.layer.0.attention.self.query", "bert.encoder.layer.1.attention.self.query"];
+        const string output = "cls.predictions.decoder.weight";
+        WriteAdapter(folder.Path, null, "query", modules, "", ["cls"], "cls", tied: [$"{output}=bert.embeddings.word_embeddings.weight"]);
+        Dictionary<string, Tensor> tensors = Read(_adapter.File("adapter_model.safetensors"));
+        // Rounded it may be.
+        tensors[Prefix + output] = tensors[Prefix + output].to(ScalarType.BFloat16);
+        SafetensorsWriter.WriteFile(_adapter.File("adapter_model.safetensors"), tensors.Select(t => (t.Key, t.Value)));
+        model.LoadAdapter(_adapter.Path).Dispose();
+
+        tensors[Prefix + output] = tensors[Prefix + output] * 1.1;
+        SafetensorsWriter.WriteFile(_adapter.File("adapter_model.safetensors"), tensors.Select(t => (t.Key, t.Value)));
+        Assert.Contains($"'{Prefix}{output}' of its own", Assert.Throws<InvalidDataException>(
+            () => model.LoadAdapter(_adapter.Path)).Message, StringComparison.Ordinal);
+    }
+
+    // PEFT then saves embedding and output layer as the base has them.
+    [Fact]
+    public void An_adapter_of_the_embedding_leaves_the_output_layer_as_it_is()
+    {
+        using FormulaFolder folder = FormulaFolder.Masked("bert");
+        using MaskedLanguageModelTransformer model = _ml.Generative().LoadPretrainedMaskedLanguageModel(folder.Path);
+        Tensor table = Read(Path.Combine(folder.Path, "model.safetensors"))["bert.embeddings.word_embeddings.weight"];
+        const string module = Prefix + "bert.embeddings.word_embeddings";
+        File.WriteAllText(_adapter.File("adapter_config.json"), """
+            {"peft_type": "LORA", "task_type": null, "r": 2, "lora_alpha": 2, "target_modules": ["word_embeddings"]}
+            """);
+        SafetensorsWriter.WriteFile(_adapter.File("adapter_model.safetensors"),
+        [
+            ($"{module}.lora_embedding_A", randn(2, FormulaFolder.Vocabulary)),
+            ($"{module}.lora_embedding_B", randn(FormulaFolder.Width, 2)),
+            ($"{module}.base_layer.weight", table),
+            (Prefix + "cls.predictions.decoder.weight", table),
+        ]);
+        using MaskedLanguageModelTransformer tuned = model.LoadAdapter(_adapter.Path);
+        Assert.NotEqual(Probabilities(model), Probabilities(tuned));
+        using var again = new TemporaryFolder();
+        tuned.SaveAdapter(again.Path);
+        using MaskedLanguageModelTransformer loaded = model.LoadAdapter(again.Path);
+        Assert.Equal(Probabilities(tuned), Probabilities(loaded));
+    }
+
+    [Fact]
+    public void A_trained_adapter_of_a_masked_language_model_comes_back_with_the_head_that_was_trained()
+    {
+        var options = new MaskedLanguageModelOptions { MaskProbability = 0.4 }.Tiny();
+        options.MaxSteps = 1;
+        using MaskedLanguageModelTransformer model = _ml.Transforms.Generative().MaskedLanguageModel(options).Fit(TinyEncoders.Data(_ml));
+        options = new MaskedLanguageModelOptions { MaskProbability = 0.4, BaseModel = model, Adapter = new LoraOptions { Rank = 2 } }
+            .Tiny().Based();
+        (options.MaxSteps, options.LearningRate) = (3, 0.1);
+        using MaskedLanguageModelTransformer tuned = _ml.Transforms.Generative().MaskedLanguageModel(options).Fit(TinyEncoders.Data(_ml));
+        tuned.SaveAdapter(_adapter.Path);
+        using MaskedLanguageModelTransformer loaded = model.LoadAdapter(_adapter.Path);
+        float[] found = Probabilities(tuned, "the [MASK] sees");
+        Assert.Equal(found, Probabilities(loaded, "the [MASK] sees"));
+        Assert.NotEqual(Probabilities(model, "the [MASK] sees"), found);
+        Assert.Contains("uses no adapter", Assert.Throws<InvalidOperationException>(() => model.SaveAdapter(_adapter.Path)).Message);
+        Assert.Contains("uses the adapter 'default'", Assert.Throws<InvalidOperationException>(
+            () => tuned.LoadAdapter(_adapter.Path, "other")).Message);
+    }
+
     [Theory]
     [InlineData("q_lin", "'q_lin', which is no module of the network")]
     [InlineData("value", "4 missing: base_model.model.encoder.layer.0.attention.self.value.lora_A.weight")]
@@ -139,7 +259,8 @@ public sealed class EncoderPeftTests : IDisposable
 
     // An adapter, and a folder with the same weights without it.
     private void WriteAdapter(
-        string folder, string task, string targets, string[] modules, string prefix, string[] head, string? saved, string more = "")
+        string folder, string? task, string targets, string[] modules, string prefix, string[] head, string? saved, string more = "",
+        string[]? tied = null)
     {
         Dictionary<string, Tensor> weights = Read(Path.Combine(folder, "model.safetensors")), tensors = [];
         foreach (string module in modules)
@@ -151,14 +272,19 @@ public sealed class EncoderPeftTests : IDisposable
             tensors.Add($"{Prefix}{module}.lora_B.weight", b);
         }
 
-        foreach (string name in head.SelectMany(module => (string[])[$"{module}.weight", $"{module}.bias"]))
+        foreach (string name in weights.Keys.Where(name => head.Any(
+            module => name.StartsWith(module + ".", StringComparison.Ordinal))).ToArray())
         {
             weights[name] = randn(weights[name].shape);
             tensors.Add(Prefix + name, weights[name]);
         }
 
+        foreach (string[] pair in (tied ?? []).Select(pair => pair.Split('=')))
+            tensors.Add(Prefix + pair[0], weights[pair[1]].clone());
+
         File.WriteAllText(_adapter.File("adapter_config.json"), $$"""
-            {"peft_type": "LORA", "task_type": "{{task}}", "r": 3, "lora_alpha": 6, "target_modules": [{{Quoted(targets)}}],{{more}}
+            {"peft_type": "LORA", "task_type": {{(task is null ? "null" : Quoted(task))}}, "r": 3, "lora_alpha": 6,
+             "target_modules": [{{Quoted(targets)}}],{{more}}
              "modules_to_save": {{(saved is null ? "null" : $"[{Quoted(saved)}]")}}}
             """);
         SafetensorsWriter.WriteFile(_adapter.File("adapter_model.safetensors"), tensors.Select(t => (t.Key, t.Value)));
@@ -168,6 +294,12 @@ public sealed class EncoderPeftTests : IDisposable
 
         static string Quoted(string names) => string.Join(", ", names.Split(' ').Select(name => $"\"{name}\""));
     }
+
+    private static string[] Split(string names) => names.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    // Of each token, in the order of their texts.
+    private static float[] Probabilities(MaskedLanguageModelTransformer model, string text = "a b [MASK] i h e") =>
+        [.. model.FillMask(text, top: 1000).OrderBy(found => found.Text, StringComparer.Ordinal).Select(found => found.Probability)];
 
     private static float[] Scores(TextClassificationTransformer model) => model.Transform(
         _ml.Data.LoadFromEnumerable([new { Sentence1 = Text }])).GetColumn<float[]>("Score").Single();

@@ -35,6 +35,22 @@ internal sealed class FormulaFolder : IDisposable
         return folder.Write();
     }
 
+    /// <summary>An encoder with what predicts masked tokens: bert, roberta or distilbert.</summary>
+    public static FormulaFolder Masked(string kind)
+    {
+        FormulaFolder folder = Bert(kind);
+        (string dense, string norm, string bias) = kind switch
+        {
+            "bert" => ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"),
+            "roberta" => ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+            _ => ("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
+        };
+        folder.Linear(dense, Width, Width);
+        folder.Norm(norm);
+        folder.Add(bias, Vocabulary);
+        return folder.Write();
+    }
+
     /// <param name="head">lm, classes or none.</param>
     /// <param name="pooling">Of a head of classes: cls or mean.</param>
     public static FormulaFolder ModernBert(string head, string pooling = "cls")

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Kernels;
 using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Kernels;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 

@@ -68,11 +68,11 @@ internal sealed class EncoderWeights
         return [.. ViewsOf(model, config, prefix).Select(view => (view.Key, view.Value))];
     }
 
-    /// <summary>The tensors of a classifier on an encoder. They live until the caller's scope ends.</summary>
-    public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(ClassificationHead head, EncoderConfig config)
+    /// <summary>The tensors of a head on an encoder. They live until the caller's scope ends.</summary>
+    public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(torch.nn.Module head, EncoderConfig config)
     {
         var weights = new EncoderWeights(head, config, EncoderNames.Of(config).Prefix);
-        weights.AddClasses(head);
+        weights.AddHead(head);
         return [.. weights._views.Select(view => (view.Key, view.Value))];
     }
 
@@ -80,10 +80,7 @@ internal sealed class EncoderWeights
     {
         var weights = new EncoderWeights(model, config, prefix);
         weights.AddEncoder(model.Encoder);
-        if (model.Head is MaskedTokenHead masked)
-            weights.AddMasked(masked);
-        else if (model.Head is ClassificationHead classes)
-            weights.AddClasses(classes);
+        weights.AddHead(model.Head);
         return weights._views;
     }
 
@@ -151,6 +148,14 @@ internal sealed class EncoderWeights
             Add($"{own}.weight", weight.narrow(0, part.Start, part.Outputs));
             Add($"{own}.bias", layer.Bias!.narrow(0, part.Start, part.Outputs));
         }
+    }
+
+    private void AddHead(torch.nn.Module? head)
+    {
+        if (head is MaskedTokenHead masked)
+            AddMasked(masked);
+        else if (head is ClassificationHead classes)
+            AddClasses(classes);
     }
 
     private void AddMasked(MaskedTokenHead head)

@@ -19,11 +19,25 @@ internal abstract class PretrainedHead
         : ClassificationHeadKind.Tanh;
 
     /// <summary>The modules of a head that scores classes, as PEFT's configuration names them.</summary>
-    public static string[] ModulesOf(EncoderConfig config) =>
+    public static string[] ClassModulesOf(EncoderConfig config) =>
         config.IsModernBert ? ["head", "classifier"]
         : config.IsDistilBert ? ["pre_classifier", "classifier"]
         : config.IsRoberta ? ["classifier"]
         : ["pooler", "classifier"];
+
+    /// <summary>The modules of a head that predicts masked tokens, as PEFT's configuration names them.</summary>
+    public static string[] TokenModulesOf(EncoderConfig config) =>
+        config.IsModernBert ? ["head", TokenLayerOf(config)]
+        : config.IsDistilBert ? ["vocab_transform", "vocab_layer_norm", TokenLayerOf(config)]
+        : config.IsRoberta ? ["lm_head"]
+        : ["cls"];
+
+    /// <summary>The last layer of a head that predicts masked tokens, whose weight is the embedding of tokens.</summary>
+    public static string TokenLayerOf(EncoderConfig config) =>
+        config.IsModernBert ? "decoder"
+        : config.IsDistilBert ? "vocab_projector"
+        : config.IsRoberta ? "lm_head.decoder"
+        : "cls.predictions.decoder";
 
     /// <exception cref="InvalidDataException">The head is missing, or not supported.</exception>
     public abstract void Check(ISafetensorsReader weights, EncoderConfig config);

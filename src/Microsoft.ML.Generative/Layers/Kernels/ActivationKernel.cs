@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using Microsoft.ML.Generative.Runtime.Kernels;
 
-namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
+namespace Microsoft.ML.Generative.Layers.Kernels;
 
 /// <summary>The non-linearity of a feed-forward block, a row at a time.</summary>
 internal static unsafe class ActivationKernel

@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using Microsoft.ML.Generative.Runtime.Kernels;
 
-namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
+namespace Microsoft.ML.Generative.Layers.Kernels;
 
 /// <summary>Layer normalization (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), a row at a time.</summary>
 /// <param name="gain">[width].</param>
