@@ -11,7 +11,7 @@ RANDOM=${3:-1}
 program=$(ls tests/InterruptedTraining/bin/Release/*/InterruptedTraining.dll | head -1)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-epochs=150
+epochs=300
 
 works() {  # whether any of these processes has not ended
     ps -o stat= -p "$(IFS=,; echo "$*")" | grep -q '^[^Z]'
