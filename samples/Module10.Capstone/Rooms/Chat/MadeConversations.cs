@@ -73,7 +73,9 @@ internal static class MadeConversations
             List<ChatTurn> turns = [];
             for (int before = i % 3; before > 0; before--)
                 AddExchange(turns, random, DefaultName, ref visitor, answer => answer);
-            turns.Add(new ChatTurn(ChatTurn.User, i == 0 ? example.Question : Say(random, example.Question)));
+            // Many who type write no capitals.
+            string question = i % 2 == 0 ? example.Question : example.Question.ToLowerInvariant();
+            turns.Add(new ChatTurn(ChatTurn.User, i == 0 ? question : Say(random, question)));
             turns.Add(new ChatTurn(ChatTurn.Assistant, example.Answer));
             yield return Json(turns);
         }

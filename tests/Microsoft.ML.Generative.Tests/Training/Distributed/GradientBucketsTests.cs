@@ -158,8 +158,9 @@ public sealed class GradientBucketsTests
 
         public Chain(IProcessTransport? transport)
         {
-            Layers = TorchSeed.Initialize(1, () => Enumerable.Range(0, 4).Select(_ => new Linear(4, 4)).ToArray());
+            Layers = [.. Enumerable.Range(0, 4).Select(_ => new Linear(4, 4))];
             _module = nn.Sequential(Layers);
+            SetWeights();
             Parameter[] ordered =
                 [.. _module.parameters().Where(p => p.dim() == 2), .. _module.parameters().Where(p => p.dim() == 1)];
             _gradients = zeros(4 * 20);
@@ -183,6 +184,14 @@ public sealed class GradientBucketsTests
         public float[] Gradients => TensorMemory.ToArray<float>(_gradients);
 
         public void Clear() => _gradients.zero_();
+
+        // Not from libtorch's generator, which what another process of the test recomputes sets meanwhile.
+        private void SetWeights()
+        {
+            using IDisposable noGradient = no_grad();
+            foreach ((int i, Parameter parameter) in _module.parameters().Index())
+                parameter.copy_((arange(parameter.numel(), float32) * 0.7f + i).sin().view(parameter.shape));
+        }
 
         public void Learn(Func<Tensor> compute)
         {
