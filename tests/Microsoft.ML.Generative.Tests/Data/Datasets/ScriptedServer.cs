@@ -44,8 +44,9 @@ internal sealed class ScriptedServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Stop();
+        // It may be about to listen, which a stopped listener refuses.
         await _serving;
+        _listener.Stop();
         _stop.Dispose();
         _listener.Dispose();
     }
