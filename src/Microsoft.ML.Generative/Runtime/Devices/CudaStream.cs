@@ -81,7 +81,7 @@ internal sealed unsafe class CudaStream : IDisposable
     /// <summary>The stream, as other libraries take it.</summary>
     public nint Handle { get; }
 
-    /// <summary>Tells the GPU from all others, in whatever order a process sees them.</summary>
+    /// <summary>Distinguishes the GPU from all others, in whatever order a process sees them.</summary>
     public string DeviceId { get; }
 
     /// <summary>The functions of the driver that is installed.</summary>

@@ -262,7 +262,7 @@ internal sealed class NcclExchange : ITensorExchange
 
     /// <summary>Where a process computes.</summary>
     /// <param name="Version">Its NCCL.</param>
-    /// <param name="Gpu">Its GPU, told from all others.</param>
+    /// <param name="Gpu">What distinguishes its GPU from all others.</param>
     /// <param name="Name">What the GPU is called.</param>
     internal sealed record Place(string Version, string Gpu, string Name);
 }
