@@ -51,6 +51,21 @@ public class SessionStoreTests
         Assert.NotEqual(ids[0], store.Enter(ids[0]).Id);
     }
 
+    [Fact]
+    public async Task A_part_is_made_once_for_requests_that_need_it_at_the_same_time()
+    {
+        using var session = new Session("visitor");
+        using var start = new Barrier(2);
+        SlowPart.Made = 0;
+        SlowPart[] parts = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Factory.StartNew(() =>
+        {
+            start.SignalAndWait();
+            return session.Part<SlowPart>();
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        Assert.Same(parts[0], parts[1]);
+        Assert.Equal(1, SlowPart.Made);
+    }
+
     private sealed class Clock : TimeProvider
     {
         public DateTimeOffset Now { get; set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -63,5 +78,20 @@ public class SessionStoreTests
         public bool IsDisposed { get; private set; }
 
         public void Dispose() => IsDisposed = true;
+    }
+
+    private sealed class SlowPart : IDisposable
+    {
+        public SlowPart()
+        {
+            Interlocked.Increment(ref Made);
+            Thread.Sleep(50);
+        }
+
+        public static int Made;
+
+        public void Dispose()
+        {
+        }
     }
 }

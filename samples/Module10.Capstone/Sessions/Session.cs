@@ -6,7 +6,7 @@ namespace Module10.Sessions;
 /// <param name="id">The identifier in the visitor's cookie.</param>
 internal sealed class Session(string id) : IDisposable
 {
-    private readonly ConcurrentDictionary<Type, IDisposable> _parts = new();
+    private readonly ConcurrentDictionary<Type, Lazy<IDisposable>> _parts = new();
 
     public string Id => id;
 
@@ -24,11 +24,14 @@ internal sealed class Session(string id) : IDisposable
 
     /// <summary>What a room keeps of the visitor.</summary>
     public T Part<T>()
-        where T : class, IDisposable, new() => (T)_parts.GetOrAdd(typeof(T), _ => new T());
+        where T : class, IDisposable, new() => (T)_parts.GetOrAdd(typeof(T), _ => new Lazy<IDisposable>(() => new T())).Value;
 
     public void Dispose()
     {
-        foreach (IDisposable part in _parts.Values)
-            part.Dispose();
+        foreach (Lazy<IDisposable> part in _parts.Values)
+        {
+            if (part.IsValueCreated)
+                part.Value.Dispose();
+        }
     }
 }

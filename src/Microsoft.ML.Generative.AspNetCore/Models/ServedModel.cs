@@ -16,7 +16,7 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
     private const string NoTexts = "generate no texts";
 
     private readonly Lazy<LanguageModelChatClient> _chat = new(() => Chat(new TextGenerationOptionsChange(null), transformer));
-    private readonly ConcurrentDictionary<string, ServedModel> _adapted = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<ServedModel>> _adapted = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _turn = new(1);
     private int _inTurn;
 
@@ -60,7 +60,7 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
             List<(int Running, int Waiting)> all = [(Math.Min(inTurn, 1), Math.Max(inTurn - 1, 0))];
             if (transformer is LanguageModelTransformer { Generator.Scheduler: { } scheduler })
                 all.Add(scheduler.Load);
-            all.AddRange(_adapted.Values.Select(model => model.Load));
+            all.AddRange(_adapted.Values.Select(model => model.Value.Load));
             return (all.Sum(load => load.Running), all.Sum(load => load.Waiting));
         }
     }
@@ -139,13 +139,13 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
 
     /// <summary>The model with one of its adapters; null if it has no such one.</summary>
     public ServedModel? WithAdapter(string adapter) => !Adapters.Contains(adapter) ? null
-        : _adapted.GetOrAdd(adapter, _ => new ServedModel($"{name}:{adapter}", transformer switch
+        : _adapted.GetOrAdd(adapter, _ => new Lazy<ServedModel>(() => new ServedModel($"{name}:{adapter}", transformer switch
         {
             LanguageModelTransformer model => model.WithAdapter(adapter),
             SequenceToSequenceTransformer model => model.WithAdapter(adapter),
             DiffusionTransformer model => model.WithAdapter(adapter),
             _ => transformer,
-        }, isOwned: true));
+        }, isOwned: true))).Value;
 
     /// <summary>Options of a text where a request says nothing else.</summary>
     public TextGenerationOptions NewOptions(IReadOnlyDictionary<int, float>? bias) =>
@@ -153,8 +153,12 @@ internal sealed class ServedModel(string name, ITransformer transformer, bool is
 
     public void Dispose()
     {
-        foreach (ServedModel adapted in _adapted.Values)
-            adapted.Dispose();
+        foreach (Lazy<ServedModel> adapted in _adapted.Values)
+        {
+            if (adapted.IsValueCreated)
+                adapted.Value.Dispose();
+        }
+
         _turn.Dispose();
         if (isOwned)
             (transformer as IDisposable)?.Dispose();
