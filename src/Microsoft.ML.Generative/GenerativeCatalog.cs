@@ -194,6 +194,13 @@ public sealed class GenerativeCatalog
     /// <returns>
     /// Nats per step. The key that a piece may begin with and the end of each piece are predicted, too, and counted.
     /// </returns>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer composer = (LanguageModelTransformer)mlContext.Generative().LoadModel("composer.zip", out _);
+    /// IDataView unseen = mlContext.Generative().Datasets.MidiFolder("unseen");
+    /// Console.WriteLine($"{mlContext.Generative().EvaluateMusicLikelihood(composer, unseen).NegativeLogLikelihoodPerStep:F2} nats");
+    /// </code>
+    /// </example>
     /// <exception cref="ArgumentException">
     /// The column is missing or holds no music, the data is empty, the model is not one of music, or a piece has what its words lack.
     /// </exception>
@@ -513,6 +520,7 @@ public sealed class GenerativeCatalog
     /// <param name="generated">Generated images, best as many.</param>
     /// <param name="options">Columns, features, labels, neighbors.</param>
     /// <returns>Distances between the two, and how they cover each other.</returns>
+    /// <inheritdoc cref="ImageEvaluationOptions" path="/example"/>
     /// <exception cref="ArgumentException">
     /// A column is missing or of another type or size, an option is out of its range, or there are too few rows.
     /// </exception>

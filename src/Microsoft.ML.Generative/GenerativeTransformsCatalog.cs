@@ -80,6 +80,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A variational autoencoder with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="VaeOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VaeEstimator Vae(VaeOptions options) => new(_env, options);
 
@@ -140,6 +141,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A vector-quantized autoencoder with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="VqVaeOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VqVaeEstimator VqVae(VqVaeOptions options) => new(_env, options);
 
@@ -197,6 +199,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A diffusion model with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="DiffusionOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DiffusionEstimator Diffusion(DiffusionOptions options) => new(_env, options);
 
@@ -220,6 +223,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>Trains a diffusion model towards a reward, with all options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="DiffusionRewardOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range, or does not fit the base model; the message names it.</exception>
     public DiffusionRewardEstimator DiffusionReward(DiffusionRewardOptions options) => new(_env, options);
 
@@ -278,6 +282,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A generative adversarial network with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="GanOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
     public GanEstimator Gan(GanOptions options) => new(_env, options);
 
@@ -339,6 +344,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A normalizing flow with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="FlowOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public FlowEstimator Flow(FlowOptions options) => new(_env, options);
 
@@ -383,6 +389,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>An image classifier with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="ImageClassifierOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public ImageClassifierEstimator ImageClassifier(ImageClassifierOptions options) => new(_env, options);
 
@@ -578,6 +585,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>An embedding of texts with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="SentenceEmbeddingOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public SentenceEmbeddingEstimator SentenceEmbedding(SentenceEmbeddingOptions options) => new(_env, options);
 
@@ -604,6 +612,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A masked language model with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="MaskedLanguageModelOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public MaskedLanguageModelEstimator MaskedLanguageModel(MaskedLanguageModelOptions options) => new(_env, options);
 
@@ -651,11 +660,13 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A classifier of texts with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="TextClassificationOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public TextClassificationEstimator TextClassification(TextClassificationOptions options) => new(_env, options);
 
     /// <summary>A language model with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="LanguageModelOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public LanguageModelEstimator LanguageModel(LanguageModelOptions options) => new(_env, options);
 
@@ -690,6 +701,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>An encoder–decoder with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="SequenceToSequenceOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public SequenceToSequenceEstimator SequenceToSequence(SequenceToSequenceOptions options) => new(_env, options);
 
@@ -728,6 +740,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A reward model with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="RewardModelOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public RewardModelEstimator RewardModel(RewardModelOptions options) => new(_env, options);
 
@@ -769,6 +782,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>Direct preference optimization with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="DpoOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
     public DpoEstimator Dpo(DpoOptions options) => new(_env, options);
 
@@ -812,6 +826,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>Kahneman–Tversky optimization with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="KtoOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public KtoEstimator Kto(KtoOptions options) => new(_env, options);
 
@@ -844,6 +859,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>Group relative policy optimization with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="GrpoOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
     public GrpoEstimator Grpo(GrpoOptions options) => new(_env, options);
 
@@ -873,6 +889,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>REINFORCE with a baseline that leaves one out with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="RlooOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
     public RlooEstimator Rloo(RlooOptions options) => new(_env, options);
 
@@ -904,6 +921,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>Proximal policy optimization with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <inheritdoc cref="PpoOptions" path="/example"/>
     /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
     public PpoEstimator Ppo(PpoOptions options) => new(_env, options);
 }

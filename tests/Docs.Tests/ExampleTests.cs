@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Microsoft.ML.Generative;
 
 namespace Docs.Tests;
 
@@ -35,6 +36,23 @@ public sealed partial class ExampleTests
         string[] written = [.. files.SelectMany(file => XDocument.Load(file).Descendants("example")).Descendants("code")
             .Select(code => Words(code.Value)).Distinct().Order()];
         Assert.Equal(written, _reference.Values.Select(block => Words(string.Join('\n', block.Lines))).Distinct().Order());
+    }
+
+    [Fact]
+    public void Every_method_of_the_catalogs_has_an_example()
+    {
+        Dictionary<string, XElement> members = Directory.GetFiles(AppContext.BaseDirectory, "Microsoft.ML.Generative*.xml")
+            .SelectMany(file => XDocument.Load(file).Descendants("member"))
+            .DistinctBy(member => (string)member.Attribute("name")!).ToDictionary(member => (string)member.Attribute("name")!);
+        HashSet<string> names = [.. new[] { typeof(GenerativeCatalog), typeof(GenerativeTransformsCatalog) }
+            .SelectMany(catalog => catalog.GetMethods().Select(method => $"M:{catalog.FullName}.{method.Name}"))];
+        XElement[] methods = [.. members.Where(member => names.Contains(member.Key.Split('(')[0])).Select(member => member.Value)];
+        Assert.True(methods.Length > 50);
+        Assert.All(methods, method => Assert.True(HasExample(method), $"{method.Attribute("name")!.Value} has no example."));
+
+        bool HasExample(XElement member) => member.Element("example") is not null
+            || member.Elements("inheritdoc").Any(inherited => (string?)inherited.Attribute("path") is null or "/example"
+                && members.GetValueOrDefault((string?)inherited.Attribute("cref") ?? "") is { } other && HasExample(other));
     }
 
     [Fact]
