@@ -29,60 +29,96 @@ public sealed class EncoderPeftTests : IDisposable
         _merged.Dispose();
     }
 
+    // Of a masked language model, PEFT has no name of the task, and writes the tied output layer of a saved head, too.
     [Theory]
-    [InlineData("bert", "query dense", "bert.encoder.layer.0.attention.self.query bert.encoder.layer.0.attention.output.dense "
-        + "bert.encoder.layer.0.intermediate.dense bert.encoder.layer.0.output.dense bert.encoder.layer.1.attention.self.query "
-        + "bert.encoder.layer.1.attention.output.dense bert.encoder.layer.1.intermediate.dense bert.encoder.layer.1.output.dense",
-        "classifier", "classifier score")]
-    [InlineData("roberta", "value", "roberta.encoder.layer.0.attention.self.value roberta.encoder.layer.1.attention.self.value",
-        "classifier.dense classifier.out_proj", "classifier score")]
-    [InlineData("distilbert", "q_lin lin2", "distilbert.transformer.layer.0.attention.q_lin distilbert.transformer.layer.0.ffn.lin2 "
-        + "distilbert.transformer.layer.1.attention.q_lin distilbert.transformer.layer.1.ffn.lin2",
-        "pre_classifier classifier", "pre_classifier classifier score")]
-    [InlineData("modernbert", "Wqkv Wi", "model.layers.0.attn.Wqkv model.layers.0.mlp.Wi model.layers.1.attn.Wqkv model.layers.1.mlp.Wi "
-        + "model.layers.2.attn.Wqkv model.layers.2.mlp.Wi model.layers.3.attn.Wqkv model.layers.3.mlp.Wi",
-        "classifier", "classifier score")]
-    public void A_classifier_has_the_adapter_and_the_head_of_the_folder(
-        string kind, string targets, string modules, string head, string saved)
+    [InlineData("classes", "bert", "query dense", "bert.encoder.layer.0.attention.self.query "
+        + "bert.encoder.layer.0.attention.output.dense bert.encoder.layer.0.intermediate.dense bert.encoder.layer.0.output.dense "
+        + "bert.encoder.layer.1.attention.self.query bert.encoder.layer.1.attention.output.dense bert.encoder.layer.1.intermediate.dense "
+        + "bert.encoder.layer.1.output.dense",
+        "classifier", "classifier score", "pooler classifier", "", "bert.pooler.dense.bias bert.pooler.dense.weight")]
+    [InlineData("classes", "roberta", "value",
+        "roberta.encoder.layer.0.attention.self.value roberta.encoder.layer.1.attention.self.value",
+        "classifier.dense classifier.out_proj", "classifier score", "classifier", "", "")]
+    [InlineData("classes", "distilbert", "q_lin lin2", "distilbert.transformer.layer.0.attention.q_lin "
+        + "distilbert.transformer.layer.0.ffn.lin2 distilbert.transformer.layer.1.attention.q_lin distilbert.transformer.layer.1.ffn.lin2",
+        "pre_classifier classifier", "pre_classifier classifier score", "pre_classifier classifier", "", "")]
+    [InlineData("classes", "modernbert", "Wqkv Wi", "model.layers.0.attn.Wqkv model.layers.0.mlp.Wi model.layers.1.attn.Wqkv "
+        + "model.layers.1.mlp.Wi model.layers.2.attn.Wqkv model.layers.2.mlp.Wi model.layers.3.attn.Wqkv model.layers.3.mlp.Wi",
+        "classifier", "classifier score", "head classifier", "", "head.dense.weight head.norm.weight")]
+    [InlineData("tokens", "bert", "query dense", "bert.encoder.layer.0.attention.self.query "
+        + "bert.encoder.layer.0.attention.output.dense bert.encoder.layer.0.intermediate.dense bert.encoder.layer.0.output.dense "
+        + "bert.encoder.layer.1.attention.self.query bert.encoder.layer.1.attention.output.dense bert.encoder.layer.1.intermediate.dense "
+        + "bert.encoder.layer.1.output.dense",
+        "", "", "cls", "", "cls.predictions.bias cls.predictions.transform.LayerNorm.bias cls.predictions.transform.LayerNorm.weight "
+        + "cls.predictions.transform.dense.bias cls.predictions.transform.dense.weight")]
+    [InlineData("tokens", "bert", "value", "bert.encoder.layer.0.attention.self.value bert.encoder.layer.1.attention.self.value",
+        "cls", "cls", "cls", "cls.predictions.decoder.weight=bert.embeddings.word_embeddings.weight "
+        + "cls.predictions.decoder.bias=cls.predictions.bias", "")]
+    [InlineData("tokens", "roberta", "key", "roberta.encoder.layer.0.attention.self.key roberta.encoder.layer.1.attention.self.key",
+        "lm_head", "lm_head", "lm_head",
+        "lm_head.decoder.weight=roberta.embeddings.word_embeddings.weight lm_head.decoder.bias=lm_head.bias", "")]
+    [InlineData("tokens", "distilbert", "v_lin lin1", "distilbert.transformer.layer.0.attention.v_lin "
+        + "distilbert.transformer.layer.0.ffn.lin1 distilbert.transformer.layer.1.attention.v_lin distilbert.transformer.layer.1.ffn.lin1",
+        "vocab_transform vocab_layer_norm vocab_projector", "vocab_transform vocab_layer_norm vocab_projector",
+        "vocab_transform vocab_layer_norm vocab_projector",
+        "vocab_projector.weight=distilbert.embeddings.word_embeddings.weight", "")]
+    [InlineData("tokens", "modernbert", "Wqkv", "model.layers.0.attn.Wqkv model.layers.1.attn.Wqkv model.layers.2.attn.Wqkv "
+        + "model.layers.3.attn.Wqkv", "head decoder", "head decoder", "head decoder",
+        "decoder.weight=model.embeddings.tok_embeddings.weight", "")]
+    public void A_model_has_the_adapter_and_the_head_of_the_folder(
+        string headKind, string kind, string targets, string modules, string head, string saved, string savedAgain, string tied,
+        string kept)
     {
-        using FormulaFolder folder = kind == "modernbert" ? FormulaFolder.ModernBert("classes") : FormulaFolder.Classifier(kind);
-        using TextClassificationTransformer model = _ml.Generative().LoadPretrainedTextClassification(folder.Path);
-        WriteAdapter(folder.Path, "SEQ_CLS", targets, modules.Split(' '), "", head.Split(' '), saved);
-        using TextClassificationTransformer tuned = model.LoadAdapter(_adapter.Path, "films");
+        bool hasClasses = headKind == "classes";
+        using FormulaFolder folder = kind == "modernbert" ? FormulaFolder.ModernBert(hasClasses ? "classes" : "lm")
+            : hasClasses ? FormulaFolder.Classifier(kind) : FormulaFolder.Masked(kind);
+        using EncoderTransformer model = Load(folder.Path);
+        WriteAdapter(
+            folder.Path, hasClasses ? "SEQ_CLS" : null, targets, modules.Split(' '), "", Split(head), saved.Length == 0 ? null : saved,
+            tied: Split(tied));
+        using EncoderTransformer tuned = LoadAdapter(_adapter.Path);
         Assert.Equal("films", tuned.ActiveAdapter);
-        float[] scores = Scores(tuned);
-        using (TextClassificationTransformer merged = _ml.Generative().LoadPretrainedTextClassification(_merged.Path))
-            Close(Scores(merged), scores);
-        Assert.NotEqual(Scores(model), scores);
+        float[] found = Outputs(tuned);
+        using (EncoderTransformer merged = Load(_merged.Path))
+            Close(Outputs(merged), found);
+        Assert.NotEqual(Outputs(model), found);
 
-        // Written again, it is the same, with the whole head.
+        // Written again, it is the same, with the whole head but its tied layer.
         using var again = new TemporaryFolder();
-        tuned.SaveAdapter(again.Path);
+        if (tuned is TextClassificationTransformer classifier)
+            classifier.SaveAdapter(again.Path);
+        else
+            ((MaskedLanguageModelTransformer)tuned).SaveAdapter(again.Path);
+        Dictionary<string, Tensor> expected = Read(_adapter.File("adapter_model.safetensors"));
         Dictionary<string, Tensor> written = Read(again.File("adapter_model.safetensors"));
-        foreach ((string name, Tensor expected) in Read(_adapter.File("adapter_model.safetensors")))
-            Assert.True(written[name].allclose(expected, 0, 0), name);
-        Assert.All(
-            written.Keys.Except(Read(_adapter.File("adapter_model.safetensors")).Keys),
-            name => Assert.Matches(@"^base_model\.model\.(bert\.pooler\.dense|head\.dense|head\.norm)\.(weight|bias)$", name));
-        JsonNode config = JsonNode.Parse(File.ReadAllText(again.File("adapter_config.json")))!;
-        Assert.Equal("SEQ_CLS", (string?)config["task_type"]);
+        string[] copies = [.. Split(tied).Select(pair => Prefix + pair.Split('=')[0])];
         Assert.Equal(
-            kind switch
-            {
-                "bert" => ["pooler", "classifier"],
-                "roberta" => ["classifier"],
-                "distilbert" => ["pre_classifier", "classifier"],
-                _ => (string[])["head", "classifier"],
-            },
-            config["modules_to_save"]!.AsArray().Select(name => (string)name!));
-        using TextClassificationTransformer loaded = model.LoadAdapter(again.Path);
-        Assert.Equal(scores, Scores(loaded));
+            expected.Keys.Except(copies).Concat(Split(kept).Select(name => Prefix + name)).Order(StringComparer.Ordinal),
+            written.Keys.Order(StringComparer.Ordinal));
+        Assert.All(expected.Keys.Except(copies), name => Assert.True(written[name].allclose(expected[name], 0, 0), name));
+        JsonNode config = JsonNode.Parse(File.ReadAllText(again.File("adapter_config.json")))!;
+        Assert.Equal(hasClasses ? "SEQ_CLS" : null, (string?)config["task_type"]);
+        Assert.Equal(Split(savedAgain), config["modules_to_save"]!.AsArray().Select(name => (string)name!));
+        using EncoderTransformer loaded = LoadAdapter(again.Path);
+        Assert.Equal(found, Outputs(loaded));
 
         using var file = new TemporaryFolder();
         _ml.Model.Save(tuned, null, file.File("model.zip"));
-        using var stored = (TextClassificationTransformer)_ml.Model.Load(file.File("model.zip"), out _);
+        using var stored = (EncoderTransformer)_ml.Model.Load(file.File("model.zip"), out _);
         Assert.Equal("films", stored.ActiveAdapter);
-        Assert.Equal(scores, Scores(stored));
+        Assert.Equal(found, Outputs(stored));
+
+        EncoderTransformer Load(string path) => hasClasses
+            ? _ml.Generative().LoadPretrainedTextClassification(path)
+            : _ml.Generative().LoadPretrainedMaskedLanguageModel(path);
+
+        EncoderTransformer LoadAdapter(string path) => model is TextClassificationTransformer classifier
+            ? classifier.LoadAdapter(path, "films")
+            : ((MaskedLanguageModelTransformer)model).LoadAdapter(path, "films");
+
+        static float[] Outputs(EncoderTransformer model) => model is TextClassificationTransformer classifier
+            ? Scores(classifier)
+            : Probabilities((MaskedLanguageModelTransformer)model);
     }
 
     [Fact]
@@ -110,60 +146,6 @@ public sealed class EncoderPeftTests : IDisposable
         Assert.Contains("uses the adapter 'default'", Assert.Throws<InvalidOperationException>(
             () => tuned.LoadAdapter(again.Path, "other")).Message);
         Assert.Contains("uses no adapter", Assert.Throws<InvalidOperationException>(() => encoder.SaveAdapter(again.Path)).Message);
-    }
-
-    // PEFT has no name of the task. Of a saved head it writes the tied output layer, too.
-    [Theory]
-    [InlineData("bert", "query dense", "bert.encoder.layer.0.attention.self.query bert.encoder.layer.0.attention.output.dense "
-        + "bert.encoder.layer.0.intermediate.dense bert.encoder.layer.0.output.dense bert.encoder.layer.1.attention.self.query "
-        + "bert.encoder.layer.1.attention.output.dense bert.encoder.layer.1.intermediate.dense bert.encoder.layer.1.output.dense",
-        "", "", "cls.predictions.bias cls.predictions.transform.LayerNorm.bias cls.predictions.transform.LayerNorm.weight "
-        + "cls.predictions.transform.dense.bias cls.predictions.transform.dense.weight")]
-    [InlineData("bert", "value", "bert.encoder.layer.0.attention.self.value bert.encoder.layer.1.attention.self.value", "cls",
-        "cls.predictions.decoder.weight=bert.embeddings.word_embeddings.weight cls.predictions.decoder.bias=cls.predictions.bias", "")]
-    [InlineData("roberta", "key", "roberta.encoder.layer.0.attention.self.key roberta.encoder.layer.1.attention.self.key", "lm_head",
-        "lm_head.decoder.weight=roberta.embeddings.word_embeddings.weight lm_head.decoder.bias=lm_head.bias", "")]
-    [InlineData("distilbert", "v_lin lin1", "distilbert.transformer.layer.0.attention.v_lin distilbert.transformer.layer.0.ffn.lin1 "
-        + "distilbert.transformer.layer.1.attention.v_lin distilbert.transformer.layer.1.ffn.lin1",
-        "vocab_transform vocab_layer_norm vocab_projector",
-        "vocab_projector.weight=distilbert.embeddings.word_embeddings.weight", "")]
-    [InlineData("modernbert", "Wqkv", "model.layers.0.attn.Wqkv model.layers.1.attn.Wqkv model.layers.2.attn.Wqkv "
-        + "model.layers.3.attn.Wqkv", "head decoder", "decoder.weight=model.embeddings.tok_embeddings.weight", "")]
-    public void A_masked_language_model_has_the_adapter_and_the_head_of_the_folder(
-        string kind, string targets, string modules, string head, string tied, string kept)
-    {
-        using FormulaFolder folder = kind == "modernbert" ? FormulaFolder.ModernBert("lm") : FormulaFolder.Masked(kind);
-        using MaskedLanguageModelTransformer model = _ml.Generative().LoadPretrainedMaskedLanguageModel(folder.Path);
-        WriteAdapter(folder.Path, null, targets, modules.Split(' '), "", Split(head), head.Length == 0 ? null : head, tied: Split(tied));
-        using MaskedLanguageModelTransformer tuned = model.LoadAdapter(_adapter.Path, "films");
-        Assert.Equal("films", tuned.ActiveAdapter);
-        float[] found = Probabilities(tuned);
-        using (MaskedLanguageModelTransformer merged = _ml.Generative().LoadPretrainedMaskedLanguageModel(_merged.Path))
-            Close(Probabilities(merged), found);
-        Assert.NotEqual(Probabilities(model), found);
-
-        // Written again, it is the same, with the whole head but its tied layer.
-        using var again = new TemporaryFolder();
-        tuned.SaveAdapter(again.Path);
-        Dictionary<string, Tensor> expected = Read(_adapter.File("adapter_model.safetensors"));
-        Dictionary<string, Tensor> written = Read(again.File("adapter_model.safetensors"));
-        string[] copies = [.. Split(tied).Select(pair => Prefix + pair.Split('=')[0])];
-        Assert.Equal(
-            expected.Keys.Except(copies).Concat(Split(kept).Select(name => Prefix + name)).Order(StringComparer.Ordinal),
-            written.Keys.Order(StringComparer.Ordinal));
-        Assert.All(expected.Keys.Except(copies), name => Assert.True(written[name].allclose(expected[name], 0, 0), name));
-        JsonNode config = JsonNode.Parse(File.ReadAllText(again.File("adapter_config.json")))!;
-        Assert.Null(config["task_type"]);
-        Assert.Equal(
-            Split(head.Length == 0 ? "cls" : head), config["modules_to_save"]!.AsArray().Select(name => (string)name!));
-        using MaskedLanguageModelTransformer loaded = model.LoadAdapter(again.Path);
-        Assert.Equal(found, Probabilities(loaded));
-
-        using var file = new TemporaryFolder();
-        _ml.Model.Save(tuned, null, file.File("model.zip"));
-        using var stored = (MaskedLanguageModelTransformer)_ml.Model.Load(file.File("model.zip"), out _);
-        Assert.Equal(("films", tuned.Mask), (stored.ActiveAdapter, stored.Mask));
-        Assert.Equal(found, Probabilities(stored));
     }
 
     [Fact]
