@@ -77,6 +77,15 @@ internal static class DotProductAttention
         return attended.transpose(1, 2);
     }
 
+    /// <summary>Each position attends to all of its own sequence, where nothing is learned.</summary>
+    /// <param name="queries">[1, heads, time, headSize], sequences one behind another.</param>
+    /// <param name="keys">The same for keys.</param>
+    /// <param name="values">The same for values.</param>
+    /// <param name="lengths">The length of each sequence, at most <see cref="ShortAttention.LongestOf"/>.</param>
+    /// <returns>[1, time, heads, headSize].</returns>
+    public static Tensor FullOfEach(Tensor queries, Tensor keys, Tensor values, int[] lengths) =>
+        ShortAttention.ApplyToEach(queries, keys, values, Scale(queries), lengths);
+
     /// <summary>
     /// 0 where a sequence has a token, and the lowest finite number behind its end: [batch, time] to [batch, 1, 1, time]. With −∞, a
     /// sequence without tokens would be no number.

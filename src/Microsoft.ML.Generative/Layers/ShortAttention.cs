@@ -46,7 +46,9 @@ internal static class ShortAttention
     /// <returns>[batch, heads, time, head size], a view of [batch, time, heads, head size].</returns>
     public static Tensor Apply(Tensor queries, Tensor keys, Tensor values, float scale, bool isCausal, Tensor? mask = null)
     {
-        var settings = new Settings(scale, isCausal, [queries.requires_grad, keys.requires_grad, values.requires_grad]);
+        var settings = new Settings(
+            mask is null ? Form.Parts : Form.PartsAndMask, scale, isCausal,
+            [queries.requires_grad, keys.requires_grad, values.requires_grad]);
         Tensor[] inputs = mask is null ? [queries, keys, values] : [queries, keys, values, Spread(mask, queries)];
         if (is_grad_enabled() && settings.Needs.Any(needed => needed))
             return Attention.Call([.. inputs, settings]).transpose(1, 2);
@@ -61,23 +63,58 @@ internal static class ShortAttention
     /// <returns>[batch, time, heads, head size].</returns>
     public static Tensor Apply(Tensor all, float scale, bool isCausal)
     {
-        var settings = new Settings(scale, isCausal, [all.requires_grad]);
+        var settings = new Settings(Form.Packed, scale, isCausal, [all.requires_grad]);
         return is_grad_enabled() && all.requires_grad ? Attention.Call(all, settings) : Compute([all], settings);
+    }
+
+    /// <summary>The longest sequences of <see cref="ApplyToEach"/>; 0: it cannot be used.</summary>
+    /// <param name="headSize">Values of a head.</param>
+    /// <param name="device">Where the tensors are, in Float32.</param>
+    public static int LongestOf(int headSize, Device device) =>
+        Avx512F.IsSupported && device.type == DeviceType.CPU && headSize % MatrixKernel.Lanes == 0 ? (int)LongestTime : 0;
+
+    /// <summary>Each position attends to all of its own sequence. There are no gradients.</summary>
+    /// <param name="queries">[1, heads, time, head size], sequences one behind another.</param>
+    /// <param name="keys">The same for keys.</param>
+    /// <param name="values">The same for values.</param>
+    /// <param name="scale">What scores are multiplied by.</param>
+    /// <param name="lengths">The length of each sequence, at most <see cref="LongestOf"/>.</param>
+    /// <returns>[1, time, heads, head size].</returns>
+    public static unsafe Tensor ApplyToEach(Tensor queries, Tensor keys, Tensor values, float scale, int[] lengths)
+    {
+        if (lengths.Sum() != queries.size(2) || queries.size(0) != 1)
+            throw new ArgumentException($"The sequences have {lengths.Sum()} positions; expected {queries.size(2)}.", nameof(lengths));
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] parts = [queries, keys, values];
+        Tensor output = NewLike(queries);
+        AttentionWork work = Work(parts, mask: null, new Settings(Form.Parts, scale, IsCausal: false, []));
+        (work.Output, work.Time) = (Of(output.transpose(1, 2)), lengths.Max());
+        long[] starts = new long[lengths.Length + 1];
+        for (int i = 0; i < lengths.Length; i++)
+            starts[i + 1] = starts[i] + lengths[i];
+        fixed (float* sums = NewLogSums(parts, Form.Parts))
+        fixed (long* first = starts)
+        {
+            work.LogSums = sums;
+            AttentionKernel.ForwardEach(work, first, lengths.Length);
+        }
+
+        return output.MoveToOuterDisposeScope();
     }
 
     private static Tensor Compute(IReadOnlyList<Tensor> inputs, Settings settings)
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        return Forward(inputs, settings, NewLogSums(inputs)).MoveToOuterDisposeScope();
+        return Forward(inputs, settings, NewLogSums(inputs, settings.Form)).MoveToOuterDisposeScope();
     }
 
     // [batch, time, heads, head size]
     private static unsafe Tensor Forward(IReadOnlyList<Tensor> inputs, Settings settings, float[] logSums)
     {
-        Tensor[] parts = Split(inputs);
+        Tensor[] parts = Split(inputs, settings.Form);
         Tensor output = NewLike(parts[0]);
-        AttentionWork work = Work(parts, MaskOf(inputs), settings);
+        AttentionWork work = Work(parts, MaskOf(inputs, settings.Form), settings);
         work.Output = Of(output.transpose(1, 2));
         fixed (float* sums = logSums)
         {
@@ -103,19 +140,19 @@ internal static class ShortAttention
         IsCausal = settings.IsCausal,
     };
 
-    // [batch, time, 3 · heads, head size] → [batch, heads, time, head size] each
-    private static Tensor[] Split(IReadOnlyList<Tensor> inputs) =>
-        inputs.Count >= Parts ? [.. inputs.Take(Parts)] : inputs[0].transpose(1, 2).chunk(Parts, 1);
+    // [batch, heads, time, head size] each
+    private static Tensor[] Split(IReadOnlyList<Tensor> inputs, Form form) =>
+        form == Form.Packed ? inputs[0].transpose(1, 2).chunk(Parts, 1) : [.. inputs.Take(Parts)];
 
-    private static Tensor? MaskOf(IReadOnlyList<Tensor> inputs) => inputs.Count > Parts ? inputs[Parts] : null;
+    private static Tensor? MaskOf(IReadOnlyList<Tensor> inputs, Form form) => form == Form.PartsAndMask ? inputs[Parts] : null;
 
     private static Tensor Spread(Tensor mask, Tensor queries) =>
         mask.expand(queries.size(0), queries.size(1), queries.size(2), queries.size(2));
 
     private static Tensor NewLike(Tensor queries) => empty(queries.size(0), queries.size(2), queries.size(1), queries.size(3));
 
-    private static float[] NewLogSums(IReadOnlyList<Tensor> inputs) =>
-        new float[inputs[0].numel() / inputs[0].size(3) / (inputs.Count >= Parts ? 1 : Parts)];
+    private static float[] NewLogSums(IReadOnlyList<Tensor> inputs, Form form) =>
+        new float[inputs[0].numel() / inputs[0].size(3) / (form == Form.Packed ? Parts : 1)];
 
     // What the copy of a tensor of another layout takes is released with the caller's scope.
     private static unsafe AttentionWork.Rows Of(Tensor values)
@@ -137,12 +174,25 @@ internal static class ShortAttention
         return (float*)TensorMemory.Start(first);
     }
 
+    // What the inputs are.
+    private enum Form
+    {
+        // Queries, keys and values.
+        Parts,
+
+        // The same, and what is added to scores.
+        PartsAndMask,
+
+        // Queries, keys and values in one.
+        Packed,
+    }
+
+    /// <param name="Form">What the inputs are.</param>
     /// <param name="Scale">What scores are multiplied by.</param>
     /// <param name="IsCausal">Whether a position attends to itself and those before it alone.</param>
     /// <param name="Needs">Which inputs have gradients.</param>
-    private sealed record Settings(float Scale, bool IsCausal, bool[] Needs);
+    private sealed record Settings(Form Form, float Scale, bool IsCausal, bool[] Needs);
 
-    // Of queries, keys and values and perhaps a mask, or of all in one.
     private sealed class Attention : GradientFunction<Attention>
     {
         private const string StateName = "state";
@@ -153,7 +203,7 @@ internal static class ShortAttention
         {
             List<Tensor> inputs = [.. vars.OfType<Tensor>()];
             var settings = (Settings)vars[^1];
-            float[] logSums = NewLogSums(inputs);
+            float[] logSums = NewLogSums(inputs, settings.Form);
             ctx.save_for_backward(inputs);
             ctx.save_data(StateName, (settings, logSums));
             return Forward(inputs, settings, logSums);
@@ -163,13 +213,13 @@ internal static class ShortAttention
         {
             (Settings settings, float[] logSums) = ((Settings, float[]))ctx.get_data(StateName);
             if (is_grad_enabled())
-                return [.. Differentiable(saved, gradient, settings), .. NoneOfTheRest(saved)];
-            Tensor[] parts = Split(saved);
-            Tensor[] gradients = saved.Count >= Parts
-                ? [.. parts.Select(part => NewLike(part).transpose(1, 2))]
-                : [empty(saved[0].shape)];
-            Tensor[] partGradients = Split(gradients);
-            AttentionWork work = Work(parts, MaskOf(saved), settings);
+                return [.. Differentiable(saved, gradient, settings), .. NoneOfTheRest(settings.Form)];
+            Tensor[] parts = Split(saved, settings.Form);
+            Tensor[] gradients = settings.Form == Form.Packed
+                ? [empty(saved[0].shape)]
+                : [.. parts.Select(part => NewLike(part).transpose(1, 2))];
+            Tensor[] partGradients = Split(gradients, settings.Form);
+            AttentionWork work = Work(parts, MaskOf(saved, settings.Form), settings);
             work.OutputGradient = Of(gradient.transpose(1, 2));
             (work.QueryGradients, work.KeyGradients, work.ValueGradients) =
                 (Of(partGradients[0]), Of(partGradients[1]), Of(partGradients[2]));
@@ -179,21 +229,21 @@ internal static class ShortAttention
                 AttentionKernel.Backward(work);
             }
 
-            return [.. gradients.Zip(settings.Needs, (found, isNeeded) => isNeeded ? found : null!), .. NoneOfTheRest(saved)];
+            return [.. gradients.Zip(settings.Needs, (found, isNeeded) => isNeeded ? found : null!), .. NoneOfTheRest(settings.Form)];
         }
 
         // Neither a mask nor the settings have a gradient.
-        private static Tensor[] NoneOfTheRest(List<Tensor> saved) => MaskOf(saved) is null ? [null!] : [null!, null!];
+        private static Tensor[] NoneOfTheRest(Form form) => form == Form.PartsAndMask ? [null!, null!] : [null!];
 
         // For gradients of gradients: what libtorch can derive again.
         private static Tensor[] Differentiable(List<Tensor> saved, Tensor gradient, Settings settings)
         {
-            Tensor[] parts = Split(saved);
+            Tensor[] parts = Split(saved, settings.Form);
             long time = parts[0].size(2);
             Tensor scores = parts[0].matmul(parts[1].transpose(-2, -1)).Times(settings.Scale);
             if (settings.IsCausal)
                 scores = scores.Plus(TensorFactory.Constant([time, time], float.NegativeInfinity, ScalarType.Float32).triu(1));
-            if (MaskOf(saved) is { } mask)
+            if (MaskOf(saved, settings.Form) is { } mask)
                 scores = scores.Plus(mask);
             Tensor output = scores.softmax(-1).matmul(parts[2]).transpose(1, 2); // [batch, time, heads, head size]
             Tensor[] needed = [.. saved.Where((_, i) => i < settings.Needs.Length && settings.Needs[i])];

@@ -86,11 +86,18 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// What is added to scores in place of a mask: [batch or 1, heads, time, time]; of causal attention, with what hides later positions.
     /// </param>
     /// <param name="source">What <see cref="Cross"/> attends to.</param>
+    /// <param name="lengths">
+    /// The lengths of sequences that are one behind another in x, which is a batch of 1 then, where each position attends to all of its own
+    /// sequence; for <see cref="ShortAttention.ApplyToEach"/>.
+    /// </param>
     public Tensor Forward(
-        Tensor x, RotaryPositions? positions = null, Tensor? mask = null, Tensor? bias = null, CrossSource? source = null)
+        Tensor x, RotaryPositions? positions = null, Tensor? mask = null, Tensor? bias = null, CrossSource? source = null,
+        int[]? lengths = null)
     {
         double dropout = training ? _dropout : 0;
         Tensor all = Project(x);
+        if (lengths is not null)
+            return Finish(x, AttendEach(all, positions, lengths), source);
         bool isPlain = positions is null && mask is null && bias is null && dropout == 0;
         if (isPlain && _shape.ScalesAttention && _shape.KeyValueHeads == _shape.Heads)
             return Finish(x, DotProductAttention.Packed(all, _shape.IsCausal).flatten(2), source);
@@ -156,6 +163,12 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         return positions is { } p
             ? (_shape.Scale(p.Rotate(parts[0])), p.Rotate(parts[1]), parts[2])
             : (_shape.Scale(parts[0]), parts[1], parts[2]);
+    }
+
+    private Tensor AttendEach(Tensor all, RotaryPositions? positions, int[] lengths)
+    {
+        (Tensor queries, Tensor keys, Tensor values) = Split(all, positions);
+        return DotProductAttention.FullOfEach(queries, _shape.Repeat(keys), _shape.Repeat(values), lengths).flatten(2);
     }
 
     // [batch, heads, time, headSize] → [batch, time, heads · headSize]

@@ -172,6 +172,42 @@ public class ShortAttentionTests
         }
     }
 
+    // Shorter and longer than a vector, and more sequences than threads.
+    [Theory]
+    [InlineData(3, 16, 1)]
+    [InlineData(12, 32, 40, 17, 16, 3, 3, 1, 128)]
+    [InlineData(2, 64, 5, 90)]
+    public void Sequences_one_behind_another_have_the_same_result_as_each_alone(int heads, int size, params int[] lengths)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable noGradient = no_grad();
+        Assert.Equal(Avx512F.IsSupported ? ShortAttention.LongestTime : 0, ShortAttention.LongestOf(size, CPU));
+        Assert.Equal(0, ShortAttention.LongestOf(size + 1, CPU));
+        if (!Avx512F.IsSupported)
+            return;
+        Tensor all = randn(1, lengths.Sum(), 3 * heads, size);
+        Tensor[] parts = all.transpose(1, 2).chunk(3, 1); // [1, heads, positions, size] each
+        Tensor one = Run(1), two = Run(2);
+        Assert.True(one.eq(two).all().ToBoolean());
+        long start = 0;
+        foreach (int length in lengths)
+        {
+            Tensor alone = DotProductAttention.Packed(all.narrow(1, start, length), isCausal: false);
+            Assert.True(alone.eq(one.narrow(1, start, length)).all().ToBoolean());
+            start += length;
+        }
+
+        Assert.Contains(
+            $"expected {lengths.Sum()}", Assert.Throws<ArgumentException>(
+                () => DotProductAttention.FullOfEach(parts[0], parts[1], parts[2], [.. lengths, 1])).Message, StringComparison.Ordinal);
+
+        Tensor Run(int threads)
+        {
+            using IDisposable limited = TorchThreads.Scope(threads);
+            return DotProductAttention.FullOfEach(parts[0], parts[1], parts[2], lengths);
+        }
+    }
+
     [Fact]
     public void Gradients_have_gradients()
     {

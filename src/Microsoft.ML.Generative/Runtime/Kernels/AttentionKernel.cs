@@ -22,6 +22,36 @@ internal static unsafe class AttentionKernel
     public static void Backward(AttentionWork work) =>
         ThreadTeam.Run((long)work.Batch * work.Heads, work.Time * work.Time, &work, &Backward);
 
+    /// <summary>
+    /// Computes the output and the logarithms of the sums of sequences that are one behind another in a batch of 1; without a mask.
+    /// </summary>
+    /// <param name="work">The work, with the longest sequence's time.</param>
+    /// <param name="starts">The position of the first element of each sequence, and the end of the last.</param>
+    /// <param name="count">The number of sequences.</param>
+    public static void ForwardEach(AttentionWork work, long* starts, int count)
+    {
+        var each = new EachWork { All = work, Starts = starts };
+        ThreadTeam.Run((long)count * work.Heads, work.Time * work.Time, &each, &ForwardEach);
+    }
+
+    // Here the elements are heads of a sequence.
+    private static void ForwardEach(void* state, long start, long end)
+    {
+        EachWork each = *(EachWork*)state;
+        while (start < end)
+        {
+            (long sequence, long head) = Math.DivRem(start, each.All.Heads);
+            long first = each.Starts[sequence], last = Math.Min(each.All.Heads, head + end - start);
+            AttentionWork work = each.All;
+            work.Time = (int)(each.Starts[sequence + 1] - first);
+            (work.Queries, work.Keys, work.Values, work.Output) =
+                (work.Queries.From(first), work.Keys.From(first), work.Values.From(first), work.Output.From(first));
+            work.LogSums += first * work.Heads;
+            Forward(&work, head, last);
+            start += last - head;
+        }
+    }
+
     // Here the elements are heads of a sequence.
     private static void Forward(void* state, long start, long end)
     {
@@ -159,6 +189,12 @@ internal static unsafe class AttentionKernel
         for (int j = 0; j < padded; j += Lanes)
             (Vector.Load(probabilities + j) * (Vector.Load(gradients + j) - sum) * scales).Store(gradients + j);
         new Span<float>(gradients + padded, (int)all - padded).Clear();
+    }
+
+    private struct EachWork
+    {
+        public AttentionWork All;
+        public long* Starts;
     }
 
     // One head in a thread's memory. Positions are filled up to a multiple of 16 with zeros.

@@ -43,6 +43,9 @@ internal unsafe struct AttentionWork
         private readonly nint _batch = (nint)batch;
         private readonly nint _head = (nint)head;
 
+        /// <summary>The rows from a position on.</summary>
+        public Rows From(long position) => new(_start + (nint)position * Time, _batch, _head, Time);
+
         /// <summary>The first position of a head.</summary>
         public float* this[long batch, long head] => _start + batch * _batch + head * _head;
     }

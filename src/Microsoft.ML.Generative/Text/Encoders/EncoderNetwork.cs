@@ -76,6 +76,18 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
     /// <summary>Whether blocks keep only their input for the backward pass.</summary>
     public bool UsesRecompute { get; init; }
 
+    /// <summary>The longest texts that can be computed one behind another, without padding; 0: none.</summary>
+    public int LongestPacked
+    {
+        get
+        {
+            if (is_grad_enabled() || MixedPrecision.Current is not null)
+                return 0;
+            int longest = ShortAttention.LongestOf(Architecture.Block.HeadSize, tokens.Device);
+            return Architecture.LocalAttention is { } neighbors ? Math.Min(longest, neighbors / 2 + 1) : longest;
+        }
+    }
+
     public AdaptableNetwork Adaptable => EncoderModules.Of(this);
 
     public EncoderNetwork Share() => EncoderCopies.Share(this, Architecture);
@@ -105,15 +117,17 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
         {
             TransformerBlock block = _blocks[i];
             (RotaryPositions? rotary, Tensor? mask) = surroundings[i];
-            x = UsesRecompute ? Recompute.Call(before => block.Forward(before, rotary, mask), x) : block.Forward(x, rotary, mask);
+            x = UsesRecompute
+                ? Recompute.Call(before => block.Forward(before, rotary, mask), x)
+                : block.Forward(x, rotary, mask, lengths: input.Packed?.Lengths);
         }
 
         return norm?.call(x) ?? x;
     }
 
     /// <summary>BERT's pooled output: tanh(W first + b), [batch, width].</summary>
-    /// <param name="hidden">The output of <see cref="Hidden"/>.</param>
-    public Tensor Pooled(Tensor hidden) => pooler!.call(hidden.select(1, 0)).AsFloat32().tanh();
+    /// <param name="first">The output of <see cref="Hidden"/> for the first token of each text, [batch, width].</param>
+    public Tensor Pooled(Tensor first) => pooler!.call(first).AsFloat32().tanh();
 
     /// <summary>The attention of each block, [batch, heads, time, time].</summary>
     public IReadOnlyList<Tensor> Attention(EncoderInput input)
@@ -144,32 +158,41 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
 
     private Tensor Embed(EncoderInput input)
     {
-        long time = input.Tokens.size(1);
         Tensor x = tokens.call(input.Tokens); // [batch, time, width]
         if (positions is not null)
-            x = x.Plus(positions.narrow(0, Architecture.FirstPosition, time));
+        {
+            Tensor rows = positions.narrow(0, Architecture.FirstPosition, TimeOf(input)); // [time, width]
+            x = x.Plus(input.Packed is { } packed ? rows.index_select(0, packed.Places) : rows);
+        }
+
         if (segments is not null)
             x = x.Plus(input.Segments is null ? segments.call(zeros(1, ScalarType.Int64, tokens.Device)) : segments.call(input.Segments));
         return SeededDropout.Apply(embeddingNorm.call(x), _dropout, training);
     }
 
+    // The length of the longest text.
+    private static long TimeOf(EncoderInput input) => input.Packed?.Lengths.Max() ?? input.Tokens.size(1);
+
     // What each block knows beside its input.
     private Surroundings[] SurroundingsOf(EncoderInput input, Tensor? padding)
     {
-        long time = input.Tokens.size(1), reach = (Architecture.LocalAttention ?? 0) / 2;
+        long time = TimeOf(input), reach = (Architecture.LocalAttention ?? 0) / 2;
         bool isLocal = Architecture.LocalAttention is not null;
-        var all = new Surroundings(At(_rotary, time), padding);
+        var all = new Surroundings(At(_rotary, time, input.Packed), padding);
         Surroundings near = !isLocal ? all : new Surroundings(
-            At(_localRotary, time), time - 1 > reach ? DotProductAttention.LocalMask(time, reach, input.IsToken, tokens.Device) : padding);
+            At(_localRotary, time, input.Packed),
+            time - 1 > reach ? DotProductAttention.LocalMask(time, reach, input.IsToken, tokens.Device) : padding);
         return [.. Enumerable.Range(0, _blocks.Length).Select(i => Architecture.IsLocal(i) ? near : all)];
     }
 
-    private RotaryPositions? At(RotaryEmbedding? rotary, long time)
+    private RotaryPositions? At(RotaryEmbedding? rotary, long time, PackedTexts? packed)
     {
         if (rotary is null)
             return null;
         (Tensor cosine, Tensor sine) = rotary.Tables(time, tokens.Device); // [time, headSize / 2]
-        return new RotaryPositions(rotary, cosine, sine);
+        return packed is null
+            ? new RotaryPositions(rotary, cosine, sine)
+            : new RotaryPositions(rotary, cosine.index_select(0, packed.Places), sine.index_select(0, packed.Places));
     }
 
     // What stands at the positions of a sequence, and what attends to what: 0, or a large negative number where not.
@@ -180,4 +203,15 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
 /// <param name="Tokens">[batch, time], Int64, filled up behind each text.</param>
 /// <param name="IsToken">Where the texts are, [batch, time], Boolean; <see langword="null"/>: everywhere.</param>
 /// <param name="Segments">The segment of each token, [batch, time], Int64; <see langword="null"/>: all are of the first.</param>
-internal readonly record struct EncoderInput(Tensor Tokens, Tensor? IsToken = null, Tensor? Segments = null);
+internal readonly record struct EncoderInput(Tensor Tokens, Tensor? IsToken = null, Tensor? Segments = null)
+{
+    /// <summary>
+    /// Where the texts are, if they are one behind another in a batch of 1, no longer than <see cref="EncoderNetwork.LongestPacked"/>.
+    /// </summary>
+    public PackedTexts? Packed { get; init; }
+}
+
+/// <summary>Texts one behind another, without padding.</summary>
+/// <param name="Lengths">Tokens of each.</param>
+/// <param name="Places">The place of each token in its text, [tokens], Int64.</param>
+internal sealed record PackedTexts(int[] Lengths, Tensor Places);

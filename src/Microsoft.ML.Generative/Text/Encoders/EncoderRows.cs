@@ -47,6 +47,26 @@ internal static class EncoderRows
         return (input.Tokens, input.IsToken ?? torch.ones_like(input.Tokens, torch.@bool));
     }
 
+    /// <summary>Texts one behind another, without padding.</summary>
+    /// <inheritdoc cref="Pad" path="/param"/>
+    public static EncoderInput Pack(IReadOnlyList<EncodedText> texts, torch.Device device)
+    {
+        int[] lengths = [.. texts.Select(text => text.Ids.Length)];
+        long[] ids = [.. texts.SelectMany(text => text.Ids.Select(id => (long)id))];
+        long[] places = [.. lengths.SelectMany(length => Enumerable.Range(0, length).Select(place => (long)place))];
+        torch.Tensor? segments = null;
+        if (texts.Any(text => text.First < text.Ids.Length))
+        {
+            long[] kinds = [.. texts.SelectMany(text => Enumerable.Range(0, text.Ids.Length).Select(i => i < text.First ? 0L : 1))];
+            segments = torch.tensor(kinds, [1, kinds.Length], device: device);
+        }
+
+        return new EncoderInput(torch.tensor(ids, [1, ids.Length], device: device), Segments: segments)
+        {
+            Packed = new PackedTexts(lengths, torch.tensor(places, device: device)),
+        };
+    }
+
     /// <summary>
     /// Computes something of texts, [texts, values]: those of similar lengths together, so that little is computed for padding.
     /// </summary>
@@ -54,18 +74,21 @@ internal static class EncoderRows
     /// <param name="device">Where they are computed.</param>
     /// <param name="compute">Computes [texts, values] of some texts.</param>
     /// <param name="check">Called before each computation; may throw.</param>
+    /// <param name="longestPacked">The longest texts that come without padding.</param>
     public static torch.Tensor Compute(
-        IReadOnlyList<EncodedText> texts, torch.Device device, Func<EncoderInput, torch.Tensor> compute, Action? check = null)
+        IReadOnlyList<EncodedText> texts, torch.Device device, Func<EncoderInput, torch.Tensor> compute, Action? check = null,
+        int longestPacked = 0)
     {
         int[] order = [.. Enumerable.Range(0, texts.Count).OrderByDescending(i => texts[i].Ids.Length)];
         List<torch.Tensor> results = [];
         for (int start = 0; start < order.Length;)
         {
             check?.Invoke();
-            int count = CountGroup(texts, order.AsSpan(start));
+            bool isPacked = texts[order[start]].Ids.Length <= longestPacked;
+            int count = isPacked ? CountPacked(texts, order.AsSpan(start)) : CountGroup(texts, order.AsSpan(start));
             EncodedText[] group = [.. order.AsSpan(start, count).ToArray().Select(i => texts[i])];
             using (DisposeScope scope = torch.NewDisposeScope())
-                results.Add(compute(Pad(group, device)).MoveToOuterDisposeScope());
+                results.Add(compute(isPacked ? Pack(group, device) : Pad(group, device)).MoveToOuterDisposeScope());
             start += count;
         }
 
@@ -83,6 +106,15 @@ internal static class EncoderRows
         int longest = texts[order[0]].Ids.Length, most = Math.Clamp(TokensAtOnce / longest, 1, order.Length), count = 1;
         while (count < most && (count * longest < FewestTokensAtOnce || texts[order[count]].Ids.Length >= 0.9 * longest))
             count++;
+        return count;
+    }
+
+    // The same without padding.
+    private static int CountPacked(IReadOnlyList<EncodedText> texts, ReadOnlySpan<int> order)
+    {
+        int tokens = texts[order[0]].Ids.Length, count = 1;
+        for (; count < order.Length && tokens + texts[order[count]].Ids.Length <= TokensAtOnce; count++)
+            tokens += texts[order[count]].Ids.Length;
         return count;
     }
 }

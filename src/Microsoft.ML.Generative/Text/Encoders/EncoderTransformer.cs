@@ -80,7 +80,7 @@ public abstract class EncoderTransformer : ITransformer, IBaseModel, IDisposable
         torch.Tensor example = torch.zeros([rows, Math.Min(tokens, Architecture.ContextLength)], torch.int64, Device);
         torch.Tensor hidden = Networks.Model.Encoder.Hidden(new EncoderInput(example));
         if (Architecture.HasPooler)
-            Networks.Model.Encoder.Pooled(hidden);
+            Networks.Model.Encoder.Pooled(hidden.select(1, 0));
         RunHead(hidden);
     }
 

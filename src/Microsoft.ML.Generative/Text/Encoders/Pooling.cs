@@ -18,7 +18,9 @@ internal static class Pooling
     public static Tensor Embed(EncoderNetwork encoder, EncoderInput input, EmbeddingPooling kind, bool normalizes)
     {
         Tensor hidden = encoder.Hidden(input); // [batch, time, width]
-        Tensor pooled = kind == EmbeddingPooling.Pooler ? encoder.Pooled(hidden) : Pool(hidden.AsFloat32(), input.IsToken, kind);
+        Tensor pooled = kind == EmbeddingPooling.Pooler
+            ? encoder.Pooled(Pool(hidden, input, EmbeddingPooling.FirstToken))
+            : Pool(hidden.AsFloat32(), input, kind);
         return normalizes ? F.normalize(pooled, 2, 1) : pooled;
     }
 
@@ -40,5 +42,24 @@ internal static class Pooling
                 Tensor weights = isToken.unsqueeze(2).to(hidden.dtype); // [batch, time, 1]
                 return (hidden * weights).sum(1) / weights.sum(1);
         }
+    }
+
+    private static Tensor Pool(Tensor hidden, EncoderInput input, EmbeddingPooling kind)
+    {
+        if (input.Packed is not { } packed)
+            return Pool(hidden, input.IsToken, kind);
+        // Neighbors of the same length are a batch of their own.
+        List<Tensor> pooled = [];
+        long start = 0;
+        for (int i = 0; i < packed.Lengths.Length;)
+        {
+            int length = packed.Lengths[i], count = 0;
+            for (; i < packed.Lengths.Length && packed.Lengths[i] == length; i++)
+                count++;
+            pooled.Add(Pool(hidden.narrow(1, start, (long)count * length).view(count, length, hidden.size(2)), null, kind));
+            start += (long)count * length;
+        }
+
+        return cat(pooled, 0);
     }
 }

@@ -186,7 +186,8 @@ public sealed class SentenceEmbeddingTransformer : EncoderTransformer, IEmbeddin
 
     private torch.Tensor Compute(IReadOnlyList<int[]> texts, Action? check) => EncoderRows.Compute(
         [.. texts.Select(ids => new EncodedText(ids, ids.Length))], Device,
-        input => Text.Encoders.Pooling.Embed(Networks.Model.Encoder, input, Pooling, IsNormalized), check);
+        input => Text.Encoders.Pooling.Embed(Networks.Model.Encoder, input, Pooling, IsNormalized), check,
+        Networks.Model.Encoder.LongestPacked);
 
     // ML.NET finds the loader by this name and signature.
     private static SentenceEmbeddingTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>

@@ -153,7 +153,8 @@ public sealed class TextClassificationTransformer : EncoderTransformer
             ? Encode(Definition.Columns.Sentence1, positions[i], text)
             : RowErrors.Name(Definition.Columns.Sentence1, positions[i], () => Codec.Encode(text, second[i])))];
         return EncoderRows.Compute(
-            texts, Device, input => TextClassificationObjective.Logits(Networks.Model, input, Definition.Pooling).softmax(1));
+            texts, Device, input => TextClassificationObjective.Logits(Networks.Model, input, Definition.Pooling).softmax(1),
+            longestPacked: Networks.Model.Encoder.LongestPacked);
     }
 
     // ML.NET finds the loader by this name and signature.

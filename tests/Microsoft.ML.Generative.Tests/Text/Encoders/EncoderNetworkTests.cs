@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Encoders;
 using TorchSharp;
@@ -172,6 +173,77 @@ public sealed class EncoderNetworkTests
     }
 
     [Fact]
+    public void Texts_without_padding_have_the_results_of_texts_alone_in_their_order()
+    {
+        using EncoderNetwork learned = Create(Packable);
+        // A window that reaches beyond all texts but the longest, which is padded then.
+        using EncoderNetwork rotary = Create(Packable with
+        {
+            IsPreNorm = true,
+            HasFirstNorm = false,
+            HasBias = false,
+            FeedForward = FeedForwardKind.GeGlu,
+            Positions = PositionEncoding.Rotary,
+            SegmentCount = 0,
+            LocalAttention = 12,
+            GlobalAttentionInterval = 2,
+            LocalRotaryBase = 500,
+        });
+        Assert.Equal(0, learned.LongestPacked);
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        Assert.Equal(Avx512F.IsSupported ? 128 : 0, learned.LongestPacked);
+        Assert.Equal(Avx512F.IsSupported ? 7 : 0, rotary.LongestPacked);
+        EncodedText[] texts =
+        [
+            new([3, 4, 5], 2), new([1, 2, 3, 4, 5, 6, 7, 8, 9], 9), new([7], 1), new([9, 8, 7], 3), new([1, 2, 3, 4, 5, 6, 7], 4),
+        ];
+        foreach (EmbeddingPooling pooling in Enum.GetValues<EmbeddingPooling>())
+        {
+            foreach (EncoderNetwork network in pooling == EmbeddingPooling.Pooler ? [learned] : (EncoderNetwork[])[learned, rotary])
+            {
+                EncodedText[] own = [.. texts.Select(text => network == learned ? text : new EncodedText(text.Ids, text.Ids.Length))];
+                torch.Tensor together = EncoderRows.Compute(own, torch.CPU, Embed, longestPacked: network.LongestPacked);
+                float[] alone = [.. own.SelectMany(text => TensorMemory.ToArray<float>(Embed(EncoderRows.Pad([text], torch.CPU))))];
+                Close(alone, TensorMemory.ToArray<float>(together));
+
+                torch.Tensor Embed(EncoderInput input)
+                {
+                    Assert.Equal(input.Packed is not null, input.Packed?.Lengths.Max() <= network.LongestPacked);
+                    return Pooling.Embed(network, input, pooling, normalizes: false);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Texts_without_padding_come_in_groups_of_limited_size()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        var random = new Random(1);
+        EncodedText[] texts = [.. Enumerable.Range(0, 500).Select(i =>
+        {
+            int[] ids = [.. Enumerable.Repeat(i, 1 + random.Next(140))];
+            return new EncodedText(ids, ids.Length);
+        })];
+        long packed = 0;
+        torch.Tensor found = EncoderRows.Compute(texts, torch.CPU, input =>
+        {
+            Assert.InRange(input.Tokens.numel(), 1, 1024);
+            if (input.Packed is null)
+                return input.Tokens.narrow(1, 0, 1);
+            Assert.All(input.Packed.Lengths, length => Assert.InRange(length, 1, 128));
+            packed += input.Tokens.numel();
+            long[] starts = [.. input.Packed.Lengths.Select((_, i) => (long)input.Packed.Lengths.Take(i).Sum())];
+            Assert.All(starts, start => Assert.Equal(0, input.Packed.Places[start].item<long>()));
+            return input.Tokens.view(-1, 1).index_select(0, torch.tensor(starts));
+        }, longestPacked: 128);
+        Assert.Equal(Enumerable.Range(0, texts.Length).Select(i => (long)i), TensorMemory.ToArray<long>(found));
+        // Of the texts of up to 128 tokens, only those that fill up a group of longer ones are not packed.
+        Assert.InRange(packed, 0.95 * texts.Where(text => text.Ids.Length <= 128).Sum(text => text.Ids.Length), 500 * 128);
+    }
+
+    [Fact]
     public void Mean_first_token_and_maximum_are_those_of_the_tokens_alone()
     {
         using DisposeScope scope = torch.NewDisposeScope();
@@ -240,6 +312,17 @@ public sealed class EncoderNetworkTests
         Close(expected, TensorMemory.ToArray<float>(Pooling.Embed(network, input, EmbeddingPooling.Pooler, normalizes: false)));
         Assert.NotEqual(expected, TensorMemory.ToArray<float>(Pooling.Embed(network, input, EmbeddingPooling.Mean, normalizes: false)));
     }
+
+    // Of heads that the kernel of attention can compute.
+    private static EncoderArchitecture Packable => TinyEncoders.Architecture with
+    {
+        VocabularySize = 30,
+        Layers = 2,
+        EmbeddingSize = 32,
+        FeedForwardSize = 40,
+        SegmentCount = 2,
+        HasPooler = true,
+    };
 
     private static EncoderNetwork Create(EncoderArchitecture architecture) =>
         RandomNetworks.Create(() => new EncoderNetwork(architecture));
