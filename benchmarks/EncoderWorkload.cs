@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
 /// Steps per second of a masked language model (4 layers, 4 heads, 128 wide, 64 tokens, batch 16, vocabulary 8,000), and sentences per
-/// second of an encoder of sentences at mixed lengths.
+/// second of an encoder of sentences at mixed lengths, and milliseconds of texts of one length.
 /// </summary>
 internal static class EncoderWorkload
 {
@@ -15,6 +15,7 @@ internal static class EncoderWorkload
     private const int Length = 64;
     private const int Sentences = 512;
     private const int LongestSentence = 120;
+    private const int Repetitions = 11;
 
     public static object RunMasked(BenchmarkSettings settings)
     {
@@ -87,8 +88,28 @@ internal static class EncoderWorkload
             sentences_per_s = Math.Round(passes * Sentences / seconds, 1),
             tokens_per_s = Math.Round(passes * texts.Sum(text => (double)encoder.Tokens(text).Count) / seconds),
             sentences = Sentences,
+            milliseconds_16x32 = Milliseconds(16, 32),
+            milliseconds_32x16 = Milliseconds(32, 16),
+            milliseconds_200x10 = Milliseconds(200, 10),
             threads = get_num_threads(),
         };
+
+        // The median of what texts of so many tokens take together.
+        double Milliseconds(int count, int tokens)
+        {
+            string[] same = [.. Enumerable.Repeat(string.Join(' ', Enumerable.Repeat("the", tokens - 2)), count)];
+            encoder.Embed(same);
+            double[] each = new double[Repetitions];
+            for (int i = 0; i < each.Length; i++)
+            {
+                watch.Restart();
+                encoder.Embed(same);
+                each[i] = watch.Elapsed.TotalMilliseconds;
+            }
+
+            Array.Sort(each);
+            return Math.Round(each[Repetitions / 2], 1);
+        }
     }
 
     private sealed class Document

@@ -201,6 +201,7 @@ internal static class PolarityWorkload
             where T : EncoderTrainingOptions
         {
             (options.Seed, options.Threads, options.Precision) = (Seed, _settings.Threads, ComputePrecision.Float32);
+            options.Progress = new StepLines(_watch);
             return options;
         }
 
@@ -229,6 +230,23 @@ internal static class PolarityWorkload
         private double Seconds() => Math.Round(_watch.Elapsed.TotalSeconds);
 
         private static void Write(object line) => Console.WriteLine(JsonSerializer.Serialize(line));
+    }
+
+    // Trainings take long: a line each half minute, beside the results.
+    private sealed class StepLines(Stopwatch watch) : IProgress<TrainingProgress>
+    {
+        private const double Interval = 30;
+
+        private double _next;
+
+        public void Report(TrainingProgress value)
+        {
+            double seconds = watch.Elapsed.TotalSeconds;
+            if (seconds < _next)
+                return;
+            _next = seconds + Interval;
+            Console.Error.WriteLine($"{seconds:F0} s: step {value.Step} of {value.TotalSteps}, loss {value.RecentLoss:F3}");
+        }
     }
 
     private sealed class Snippet
