@@ -20,7 +20,9 @@ internal static class AlignedProducts
     /// <param name="weight">[outputs, inputs].</param>
     /// <param name="bias">[outputs], or <see langword="null"/>.</param>
     public static Tensor Linear(Tensor input, Tensor weight, Tensor? bias) =>
-        input.device_type == DeviceType.CUDA && weight.size(0) >= Many ? Padded(input, weight, bias) : F.linear(input, weight, bias);
+        input.device_type == DeviceType.CUDA && weight.size(0) >= Many ? Padded(input, weight, bias)
+        : LinearProduct.IsFast(input, weight) ? LinearProduct.Apply(input, weight, bias)
+        : F.linear(input, weight, bias);
 
     /// <summary>The same, with outputs beside the wanted ones until their number is a multiple of eight.</summary>
     internal static Tensor Padded(Tensor input, Tensor weight, Tensor? bias)

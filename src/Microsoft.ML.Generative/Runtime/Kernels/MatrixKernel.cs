@@ -13,7 +13,7 @@ internal static unsafe class MatrixKernel
     /// <summary>Rows that are computed together: numbers of rows are multiples of it.</summary>
     public const int Rows = 8;
 
-    /// <summary>c = a · b, or c + a · b.</summary>
+    /// <summary>c = a · b, or c + a · b, or a · b + bias.</summary>
     /// <param name="a">The element of row r and column l is at r · <c>Row</c> + l · <c>Inner</c>.</param>
     /// <param name="b">The 16 elements from row l and column 16 g on are at l · <c>Inner</c> + g · <c>Group</c>.</param>
     /// <param name="c">[rows, 16 groups], with a distance between rows.</param>
@@ -21,32 +21,43 @@ internal static unsafe class MatrixKernel
     /// <param name="inner">Columns of a, rows of b.</param>
     /// <param name="groups">Sixteens of columns of b and c.</param>
     /// <param name="adds">Whether the product is added to c.</param>
+    /// <param name="bias">What sums begin with, [16 groups]; null: 0.</param>
     public static void Multiply(
         (nint Start, nint Row, nint Inner) a, (nint Start, nint Inner, nint Group) b, (nint Start, nint Row) c,
-        int rows, int inner, int groups, bool adds)
+        int rows, int inner, int groups, bool adds, float* bias = null)
     {
         int group = 0;
         for (; group + 1 < groups; group += 2)
         {
             float* right = (float*)b.Start + group * b.Group, sums = (float*)c.Start + group * Lanes;
+            Vector512<float> first = Begin(bias, group), second = Begin(bias, group + 1);
             for (int row = 0; row < rows; row += Rows)
-                Two((float*)a.Start + row * a.Row, a.Row, a.Inner, right, b.Inner, b.Group, sums + row * c.Row, c.Row, inner, adds);
+            {
+                Two((float*)a.Start + row * a.Row, a.Row, a.Inner, right, b.Inner, b.Group, sums + row * c.Row, c.Row, inner, adds,
+                    first, second);
+            }
         }
 
         if (group < groups)
         {
             float* right = (float*)b.Start + group * b.Group, sums = (float*)c.Start + group * Lanes;
+            Vector512<float> first = Begin(bias, group);
             for (int row = 0; row < rows; row += Rows)
-                One((float*)a.Start + row * a.Row, a.Row, a.Inner, right, b.Inner, sums + row * c.Row, c.Row, inner, adds);
+                One((float*)a.Start + row * a.Row, a.Row, a.Inner, right, b.Inner, sums + row * c.Row, c.Row, inner, adds, first);
         }
     }
 
+    private static Vector512<float> Begin(float* bias, int group) =>
+        bias == null ? Vector512<float>.Zero : Vector512.Load(bias + group * Lanes);
+
     // 8 rows by 32 columns, in 16 registers.
     private static void Two(
-        float* a, nint aRow, nint aInner, float* b, nint bInner, nint bGroup, float* c, nint cRow, int inner, bool adds)
+        float* a, nint aRow, nint aInner, float* b, nint bInner, nint bGroup, float* c, nint cRow, int inner, bool adds,
+        Vector512<float> first, Vector512<float> second)
     {
         Vector512<float> s00, s01, s10, s11, s20, s21, s30, s31, s40, s41, s50, s51, s60, s61, s70, s71;
-        s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = s40 = s41 = s50 = s51 = s60 = s61 = s70 = s71 = Vector512<float>.Zero;
+        s00 = s10 = s20 = s30 = s40 = s50 = s60 = s70 = first;
+        s01 = s11 = s21 = s31 = s41 = s51 = s61 = s71 = second;
         float* a3 = a + 3 * aRow, a6 = a + 6 * aRow;
         nint twice = 2 * aRow;
         for (int l = 0; l < inner; l++)
@@ -93,10 +104,11 @@ internal static unsafe class MatrixKernel
     }
 
     // 8 rows by 16 columns.
-    private static void One(float* a, nint aRow, nint aInner, float* b, nint bInner, float* c, nint cRow, int inner, bool adds)
+    private static void One(
+        float* a, nint aRow, nint aInner, float* b, nint bInner, float* c, nint cRow, int inner, bool adds, Vector512<float> first)
     {
         Vector512<float> s0, s1, s2, s3, s4, s5, s6, s7;
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = Vector512<float>.Zero;
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = first;
         float* a3 = a + 3 * aRow, a6 = a + 6 * aRow;
         nint twice = 2 * aRow;
         for (int l = 0; l < inner; l++)
