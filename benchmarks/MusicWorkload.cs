@@ -14,6 +14,8 @@ internal static class MusicWorkload
     private const int UsualSteps = 1500;
     private const int VoiceSteps = 2;
     private const int HarmonizedPieces = 20;
+    private const int HarmonyQuarters = 8;
+    private const int HarmonyContext = 1 + 4 * VoiceSteps * HarmonyQuarters;
 
     // But for the first, layers look at two steps before and two behind alone: which notes fit together is soon learned there.
     private const int NearWords = 4 * 4;
@@ -46,7 +48,7 @@ internal static class MusicWorkload
     {
         var ml = new MLContext(seed: Seed);
         MusicSplit chorales = ml.Generative().Datasets.JsbChorales();
-        MusicTokens tokens = MusicTokens.Voices(VoiceSteps);
+        MusicTokens tokens = MusicTokens.Voices(VoiceSteps, lowest: 30, highest: 90);
         var watch = Stopwatch.StartNew();
         using MaskedLanguageModelTransformer model = settings.Model is { } file
             ? (MaskedLanguageModelTransformer)ml.Generative().LoadModel(file, out _)
@@ -74,8 +76,13 @@ internal static class MusicWorkload
             harmonized_by_the_model_alone = Measures(ml, Harmonize(voiceLeadingWeight: 0), bach),
         };
 
-        NoteSequence[] Harmonize(double voiceLeadingWeight) => [.. bach.Take(HarmonizedPieces).Select((piece, i) => harmonizer.Harmonize(
-            piece.OfVoice(0), new HarmonizeOptions { VoiceLeadingWeight = voiceLeadingWeight, Seed = i }))];
+        NoteSequence[] Harmonize(double voiceLeadingWeight) => [.. bach.Take(HarmonizedPieces).Select((piece, i) =>
+        {
+            NoteSequence melody = piece.OfVoice(0);
+            int semitones = MusicKey.Estimate(melody).SemitonesToNatural;
+            var options = new HarmonizeOptions { VoiceLeadingWeight = voiceLeadingWeight, Seed = i };
+            return harmonizer.Harmonize(melody.Transpose(semitones), options).Transpose(-semitones);
+        })];
     }
 
     public static object RunVae(BenchmarkSettings settings)
@@ -150,9 +157,10 @@ internal static class MusicWorkload
     private static MaskedLanguageModelTransformer TrainHarmony(
         MLContext ml, BenchmarkSettings settings, MusicSplit chorales, MusicTokens tokens)
     {
-        // Whole pieces, for their ends, and parts that begin at any bar.
-        NoteSequence[] pieces = [.. InKeys(chorales.TrainSet, 36, 84)];
-        IDataView train = Rows(ml, pieces.Concat(pieces.InParts(quarters: 16, hop: 4)));
+        // Whole pieces, for their ends, and parts that begin at any bar; all in C major or A minor, which is less to learn than all keys.
+        NoteSequence[] pieces =
+            [.. chorales.TrainSet.ReadMusic().Select(piece => piece.Transpose(MusicKey.Estimate(piece).SemitonesToNatural))];
+        IDataView train = Rows(ml, pieces.Concat(pieces.InParts(HarmonyQuarters, hop: 4)));
         return ml.Transforms.Generative().MusicToText("Text", "Music", tokens)
             .Append(ml.Transforms.Generative().MaskedLanguageModel(new MaskedLanguageModelOptions
             {
@@ -162,12 +170,12 @@ internal static class MusicWorkload
                     Layers = 3,
                     Heads = 4,
                     EmbeddingSize = 96,
-                    ContextLength = 129,
+                    ContextLength = HarmonyContext,
                     SegmentCount = 0,
                     IsPreNorm = true,
                     LocalAttention = NearWords,
                 },
-                MaxTokens = 129,
+                MaxTokens = HarmonyContext,
                 Masking = MaskingKind.OrderAgnostic,
                 Dropout = 0.05,
                 LearningRate = 2e-3,

@@ -37,11 +37,19 @@ until curl -sf "$url/" > /dev/null; do
 done
 row "command to page, built before or not" "$(since "$begun")"
 page=$(date +%s.%N)
-for model in $(curl -s "$url/api/status" | grep -oE '"name":"[a-z]+"' | cut -d'"' -f4); do
-  until curl -s "$url/api/status" | grep -q "\"name\":\"$model\",\"state\":\"ready\""; do
-    sleep 1
+left=$(curl -s "$url/api/status" | grep -oE '"name":"[a-z]+"' | cut -d'"' -f4)
+while [[ -n $left ]]; do
+  sleep 1
+  status=$(curl -s "$url/api/status")
+  waiting=
+  for model in $left; do
+    if grep -q "\"name\":\"$model\",\"state\":\"ready\"" <<< "$status"; then
+      row "page to the model of $model" "$(since "$page")"
+    else
+      waiting="$waiting $model"
+    fi
   done
-  row "page to the model of $model" "$(since "$page")"
+  left=${waiting# }
 done
 first "Art: four images, 20 steps" /api/art/generate '{"prompt": "a red star"}'
 first "Art: latent walk" /api/art/walk '{"prompt": "a red circle", "toPrompt": "a blue star"}'

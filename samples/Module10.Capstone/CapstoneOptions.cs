@@ -22,6 +22,9 @@ internal sealed record CapstoneOptions
         init;
     }
 
+    /// <summary>Threads of a training at the first start, when two run beside each other.</summary>
+    public static int Threads => Math.Max(1, Environment.ProcessorCount / 2);
+
     /// <summary>The folder of this kind of training, so that a quick model is never taken for a full one.</summary>
     public string Folder => Path.Combine(ModelFolder, TrainingShare < 1 ? "quick" : "full");
 

@@ -1,6 +1,6 @@
 namespace Module10.Jobs;
 
-/// <summary>Work that takes turns: one training and one generation run at a time, so that nobody waits for a training to chat.</summary>
+/// <summary>Work that takes turns: one of each kind runs at a time, so that nobody waits for a training to chat.</summary>
 internal enum JobKind
 {
     /// <summary>Seconds at most: images, answers, music.</summary>
@@ -8,4 +8,7 @@ internal enum JobKind
 
     /// <summary>A training.</summary>
     Training,
+
+    /// <summary>A training of the program's own, on half of the processors, beside another.</summary>
+    BesideTraining,
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Module10.Jobs;
@@ -5,25 +6,39 @@ using Module10.Sessions;
 
 namespace Module10.Models;
 
-/// <summary>Loads or trains the models of all rooms, beside the visitors: trainings of theirs come between.</summary>
+/// <summary>
+/// Loads or trains the models of all rooms, two at a time, beside the visitors: trainings of theirs come between.
+/// </summary>
 internal sealed class ModelTrainer(IEnumerable<RoomModel> models, JobQueue queue, ILogger<ModelTrainer> logger) : BackgroundService
 {
-    private readonly Session _session = new("application");
+    // Half of the processors train nearly as fast as all of them do: these networks are small.
+    private readonly (JobKind Kind, Session Session)[] _lanes = Environment.ProcessorCount == 1
+        ? [(JobKind.Training, new Session("application"))]
+        : [(JobKind.Training, new Session("application")), (JobKind.BesideTraining, new Session("application, beside"))];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // The application listens before anything is loaded.
         await Task.Yield();
         RoomModel[] missing = [.. models.Where(model => !Try(model, () => model.TryLoad()))];
-        foreach (RoomModel model in missing.Where(model => model.Status.State != ModelState.Failed))
+        var waiting = new ConcurrentQueue<RoomModel>(missing.Where(model => model.Status.State != ModelState.Failed));
+        await Task.WhenAll(_lanes.Select(lane => TrainAsync(waiting, lane.Kind, lane.Session, stoppingToken)));
+    }
+
+    private async Task TrainAsync(ConcurrentQueue<RoomModel> waiting, JobKind kind, Session session, CancellationToken stopping)
+    {
+        while (!waiting.IsEmpty)
         {
-            using (await queue.EnterAsync(_session, JobKind.Training, null, stoppingToken))
+            using (await queue.EnterAsync(session, kind, null, stopping))
             {
-                Try(model, () =>
+                if (waiting.TryDequeue(out RoomModel? model))
                 {
-                    model.TrainAndSave(stoppingToken);
-                    return true;
-                });
+                    await Task.Run(() => Try(model, () =>
+                    {
+                        model.TrainAndSave(stopping);
+                        return true;
+                    }), CancellationToken.None);
+                }
             }
         }
     }

@@ -34,6 +34,19 @@ public readonly record struct MusicKey(int Tonic, bool IsMinor)
         }
     }
 
+    /// <summary>
+    /// The semitones, −6 to 5, by which music in this key is transposed on the shortest way to C major or A minor, the keys without sharps
+    /// and flats. A model that meets all music there has a twelfth to learn of what one of all keys has.
+    /// </summary>
+    public int SemitonesToNatural
+    {
+        get
+        {
+            int major = Modulo(Tonic + (IsMinor ? 3 : 0));
+            return major <= PitchClasses / 2 ? -major : PitchClasses - major;
+        }
+    }
+
     /// <summary>Reads a key, such as <c>C</c>, <c>F# minor</c>, <c>Bbm</c> or <c>Eb major</c>.</summary>
     /// <param name="text">The name.</param>
     /// <returns>The key.</returns>

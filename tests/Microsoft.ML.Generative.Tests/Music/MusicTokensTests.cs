@@ -91,21 +91,37 @@ public sealed class MusicTokensTests
     }
 
     [DataFileFact("nottingham/hpps1.mid")]
-    public void Folk_tunes_come_back_exactly()
+    public void Folk_tunes_come_back_exactly() => Parallel.ForEach(FolkTunes(), path =>
     {
-        string folder = Path.GetDirectoryName(DataFile.Find("nottingham/hpps1.mid"))!;
         MusicTokens tokens = MusicTokens.Events(stepsPerQuarter: 96, velocityLevels: 127);
-        foreach (string path in Directory.GetFiles(folder, "*.mid").Take(20))
-        {
-            NoteSequence tune = MidiFile.Read(path);
-            NoteSequence back = tokens.Decode(tokens.Encode(tune));
-            // 1,024 ticks a quarter note are not a multiple of the grid's 96 steps: rounded to the next of them.
-            long Rounded(long tick) => (2 * tick * 96 + 1024) / 2048 * 5;
-            Assert.Equal(
-                tune.Notes.Select(
-                    note => (note.Pitch, note.Velocity, Rounded(note.Start), Rounded(note.End) - Rounded(note.Start))).Order(),
-                back.Notes.Select(note => (note.Pitch, note.Velocity, note.Start, note.Duration)).Order());
-        }
+        NoteSequence tune = MidiFile.Read(path);
+        NoteSequence back = tokens.Decode(tokens.Encode(tune));
+        // 1,024 ticks a quarter note are not a multiple of the grid's 96 steps: rounded to the next of them.
+        long Rounded(long tick) => (2 * tick * 96 + 1024) / 2048 * 5;
+        Assert.Equal(
+            tune.Notes.Select(
+                note => (note.Pitch, note.Velocity, Rounded(note.Start), Rounded(note.End) - Rounded(note.Start))).Order(),
+            back.Notes.Select(note => (note.Pitch, note.Velocity, note.Start, note.Duration)).Order());
+    });
+
+    [DataFileFact("nottingham/hpps1.mid")]
+    public void Folk_tunes_are_the_same_after_words_and_a_file_of_them()
+    {
+        string[] paths = FolkTunes();
+        Assert.Equal(78, paths.Length);
+        MusicTokens tokens = MusicTokens.Events(stepsPerQuarter: 96, velocityLevels: 127);
+        Parallel.ForEach(paths, path => AssertComesBackFromAFile(tokens, MidiFile.Read(path)));
+    }
+
+    [DataFileFact("jsb-chorales/Jsb16thSeparated.json")]
+    public void Chorales_are_the_same_after_words_and_a_file_of_them()
+    {
+        MusicSplit split = new MLContext().Generative().Datasets.JsbChorales(JsbFile.SixteenthVoices);
+        NoteSequence[] chorales =
+            [.. split.TrainSet.ReadMusic(), .. split.ValidationSet.ReadMusic(), .. split.TestSet.ReadMusic()];
+        Assert.Equal(382, chorales.Length);
+        MusicTokens tokens = MusicTokens.Voices(stepsPerQuarter: 4, lowest: 21, highest: 108);
+        Parallel.ForEach(chorales, piece => AssertComesBackFromAFile(tokens, piece));
     }
 
     [Fact]
@@ -172,5 +188,21 @@ public sealed class MusicTokensTests
         Assert.Throws<ArgumentOutOfRangeException>(() => MusicTokens.PianoRoll(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => MusicTokens.PianoRoll(4, true, 60, 50));
         Assert.Throws<ArgumentOutOfRangeException>(() => MusicTokens.Events(12, 128));
+    }
+
+    private static string[] FolkTunes() =>
+        Directory.GetFiles(Path.GetDirectoryName(DataFile.Find("nottingham/hpps1.mid"))!, "*.mid");
+
+    private static void AssertComesBackFromAFile(MusicTokens tokens, NoteSequence piece)
+    {
+        string words = tokens.Encode(piece);
+        Assert.Contains(' ', words);
+        NoteSequence decoded = tokens.Decode(words);
+        using var file = new MemoryStream();
+        MidiFile.Write(file, decoded);
+        file.Position = 0;
+        NoteSequence read = MidiFile.Read(file);
+        Assert.Equal(decoded.Notes, read.Notes);
+        Assert.Equal(words, tokens.Encode(read));
     }
 }

@@ -101,6 +101,16 @@ public sealed class NoteSequenceTests
     }
 
     [Fact]
+    public void Every_key_is_transposed_on_the_shortest_way_to_the_one_without_sharps_and_flats()
+    {
+        foreach (MusicKey key in MusicKey.All)
+        {
+            Assert.Equal(new MusicKey(key.IsMinor ? 9 : 0, key.IsMinor), key.Transpose(key.SemitonesToNatural));
+            Assert.InRange(key.SemitonesToNatural, -6, 5);
+        }
+    }
+
+    [Fact]
     public void What_is_no_key_is_refused()
     {
         foreach (string name in (string[])["", "H", "C##", "C mixolydian"])

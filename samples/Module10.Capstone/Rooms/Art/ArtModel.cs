@@ -27,6 +27,7 @@ internal sealed class ArtModel(CapstoneOptions options) : RoomModel(options, "ar
             BatchSize = 32,
             LearningRate = 2e-3,
             EmaDecay = 0.99,
+            Threads = CapstoneOptions.Threads,
             Progress = progress,
             CancellationToken = cancellation,
         }).Fit(shapes), shapes);

@@ -9,8 +9,16 @@ internal static class MadeConversations
 {
     public const string DefaultName = "Ada";
 
+    // Conversations of about the same length are learned together, with little to fill up.
+    private const int Exchanges = 4;
+
     private static readonly string[] _names =
-        ["Anna", "Ben", "Cleo", "David", "Emma", "Felix", "Grace", "Hugo", "Iris", "Jonas", "Kim", "Lena", "Max", "Nora", "Omar", "Paul"];
+    [
+        "Anna", "Ben", "Cleo", "David", "Emma", "Felix", "Grace", "Hugo", "Iris", "Jonas", "Kim", "Lena", "Max", "Nora", "Omar", "Paul",
+        "Robert", "Sophie", "Thomas", "Maria", "John", "Mary", "James", "Linda", "Michael", "Sarah", "Peter", "Julia", "Daniel", "Laura",
+        "Mohammed", "Fatima", "Wei", "Mei", "Yuki", "Ravi", "Priya", "Carlos", "Lucia", "Pierre", "Claire", "Ivan", "Olga", "Jan", "Eva",
+        "Tom", "Tim", "Alice", "Bob", "Chris", "Alex", "Sam", "Nina", "Leo", "Mia", "Oscar", "Ella", "Simon", "Martin", "Andrea", "George",
+    ];
 
     private static readonly (string Country, string Capital)[] _capitals =
     [
@@ -52,6 +60,27 @@ internal static class MadeConversations
         "president", "breakfast", "holiday", "airport", "dinosaur", "weather", "street", "sister", "dinner", "bicycle", "neighbor", "boss",
     ];
 
+    // What people talk of, so that the words of their examples are no strangers to the model.
+    private static readonly string[] _everyday =
+    [
+        "bread", "butter", "cheese", "chocolate", "coffee", "soup", "pancakes", "strawberry", "pizza", "potato", "sugar", "water", "house",
+        "bridge", "river", "harbor", "village", "church", "market", "school", "office", "hospital", "forest", "island", "mother", "father",
+        "brother", "daughter", "friend", "teacher", "doctor", "baker", "guitar", "piano", "painting", "swimming", "cycling", "reading",
+        "dancing", "cooking", "chess", "tennis", "summer", "winter", "monday", "friday", "july", "morning", "evening", "yellow", "purple",
+        "seven", "twelve", "hundred", "favorite", "beautiful", "quickly", "always", "never", "together", "because", "people", "watch",
+        "computer", "window", "flower", "rabbit", "horse", "fish", "train", "car", "ship", "book", "letter", "music", "movie", "holiday",
+        "engineer", "grandmother", "neighborhood", "afternoon", "zebra", "quiz", "jacket", "oxygen", "valley", "knife", "whistle",
+    ];
+
+    private static readonly string[] _starts =
+    [
+        "b", "br", "c", "ch", "d", "f", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "qu", "r", "s", "sh", "st", "t", "th", "tr", "v",
+        "w", "y", "z", "",
+    ];
+
+    private static readonly string[] _vowels = ["a", "e", "i", "o", "u", "ie", "ea", "ou", "y", "ai"];
+    private static readonly string[] _ends = ["", "", "n", "r", "l", "s", "m", "t", "x", "rd", "ck", "nd"];
+
     private static readonly string[] _pirates = ["You are a pirate.", "Talk like a pirate.", "Be a pirate."];
     private static readonly string[] _loud = ["Answer in capital letters.", "Use capital letters.", "Shout."];
     private static readonly string[] _polite = ["You are very polite.", "Be very polite.", "Talk like a butler."];
@@ -92,7 +121,7 @@ internal static class MadeConversations
         switch (random.Next(10))
         {
             case 0:
-                name = Pick(random, _names);
+                name = AnyName(random);
                 turns.Add(new ChatTurn(ChatTurn.System, random.Next(2) == 0 ? $"Your name is {name}." : $"You are {name}."));
                 break;
             case 1:
@@ -110,7 +139,7 @@ internal static class MadeConversations
         }
 
         string? visitor = null;
-        for (int i = random.Next(1, 4); i > 0; i--)
+        for (int i = 0; i < Exchanges; i++)
             AddExchange(turns, random, name, ref visitor, manner);
         return turns;
     }
@@ -124,7 +153,7 @@ internal static class MadeConversations
 
     private static (string Question, string Answer) Exchange(Random random, string name, ref string? visitor)
     {
-        switch (random.Next(visitor is null ? 12 : 14))
+        switch (random.Next(visitor is null ? 16 : 20))
         {
             case 0:
                 return (Pick(random, ["hello", "hi", "hey", "good morning", "good evening", "hi there"]), "Hello! How can I help you?");
@@ -160,11 +189,16 @@ internal static class MadeConversations
             case 10:
                 return (Pick(random, ["what can you do?", "what do you know?", "help"]),
                     "I know capitals, opposites, colors, animals and jokes.");
-            case 11 when random.Next(2) == 0:
-                visitor = Pick(random, _names);
+            case 11 or 12:
+                visitor = AnyName(random);
                 return (Pick(random, [$"my name is {visitor}.", $"I am {visitor}."]), $"Nice to meet you, {visitor}!");
-            case 12 or 13:
-                return (Pick(random, ["what is my name?", "who am I?", "do you remember my name?"]), $"Your name is {visitor}.");
+            case 13 or 14:
+                string words = string.Join(' ', Enumerable.Range(0, random.Next(1, 4)).Select(_ => AnyWord(random)));
+                return (Pick(random, [$"repeat: {words}", $"say {words}", $"repeat after me: {words}"]), $"You say {words}.");
+            case > 15:
+            case 15 when random.Next(3) == 0:
+                return (Pick(random, ["what is my name?", "who am I?", "do you remember my name?"]),
+                    visitor is null ? "You have not told me your name." : $"Your name is {visitor}.");
             default:
                 string strange = Pick(random, _strange), second = Pick(random, _strange);
                 return (Pick(random,
@@ -184,6 +218,20 @@ internal static class MadeConversations
             text = text.TrimEnd('?', '.');
         return random.Next(2) == 0 ? $"{char.ToUpperInvariant(text[0])}{text[1..]}" : text;
     }
+
+    // Any letters may make a name: the model has to learn to repeat what it reads, not to guess among those that it knows.
+    private static string AnyName(Random random)
+    {
+        if (random.Next(3) == 0)
+            return Pick(random, _names);
+        string made = Made(random);
+        return $"{char.ToUpperInvariant(made[0])}{made[1..]}";
+    }
+
+    private static string AnyWord(Random random) => random.Next(3) == 0 ? Made(random) : Pick(random, _everyday);
+
+    private static string Made(Random random) => string.Concat(Enumerable.Range(0, random.Next(1, 3))
+        .Select(_ => Pick(random, _starts) + Pick(random, _vowels) + Pick(random, _ends)));
 
     private static T Pick<T>(Random random, T[] choices) => choices[random.Next(choices.Length)];
 }

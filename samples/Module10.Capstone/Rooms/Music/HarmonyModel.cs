@@ -6,15 +6,18 @@ using Samples.Shared;
 
 namespace Module10.Rooms.Music;
 
-/// <summary>A masked language model of four voices, which finds three to a given one.</summary>
+/// <summary>
+/// A masked language model of four voices, which finds three to a given one. It knows C major and A minor alone, and what is around them:
+/// other keys are transposed there and back.
+/// </summary>
 internal sealed class HarmonyModel(CapstoneOptions options) : RoomModel(options, "harmony")
 {
-    private const int LowestPitch = 36;
-    private const int HighestPitch = 84;
+    private const int LowestPitch = 30;
+    private const int HighestPitch = 90;
 
-    private const int QuartersSeen = 16;
+    private const int QuartersSeen = 8;
 
-    // A token that begins a text, and four bars of four voices.
+    // A token that begins a text, and two bars of four voices.
     private const int Context = 1 + 4 * QuartersSeen * MelodyModel.StepsPerQuarter;
 
     // But for the first, layers look at two steps before and two behind alone: which notes fit together is soon learned there.
@@ -28,7 +31,7 @@ internal sealed class HarmonyModel(CapstoneOptions options) : RoomModel(options,
         MusicTokens tokens = MusicTokens.Voices(MelodyModel.StepsPerQuarter, LowestPitch, HighestPitch);
         // Whole pieces, for their ends, and parts that begin at any bar.
         NoteSequence[] pieces = [.. Chorales.Load(ml, Math.Max(8, Options.Steps(229)))
-            .InKeys(lowestPitch: LowestPitch, highestPitch: HighestPitch)];
+            .Select(piece => piece.Transpose(MusicKey.Estimate(piece).SemitonesToNatural))];
         IDataView rows = TextData.Rows(ml, [.. pieces.Concat(pieces.InParts(QuartersSeen, hop: 4)).Select(tokens.Encode)]);
         return (ml.Transforms.Generative().MaskedLanguageModel(new MaskedLanguageModelOptions
         {
@@ -46,9 +49,10 @@ internal sealed class HarmonyModel(CapstoneOptions options) : RoomModel(options,
             MaxTokens = Context,
             Masking = MaskingKind.OrderAgnostic,
             Dropout = 0.05,
-            BatchSize = 16,
-            MaxSteps = Options.Steps(1_000),
+            BatchSize = 32,
+            MaxSteps = Options.Steps(1_200),
             LearningRate = 2e-3,
+            Threads = CapstoneOptions.Threads,
             Progress = progress,
             CancellationToken = cancellation,
         }).Fit(rows), rows);

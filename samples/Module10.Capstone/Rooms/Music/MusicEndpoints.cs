@@ -14,7 +14,7 @@ internal static class MusicEndpoints
     private const int SampleRate = 22_050;
 
     // Bolder voices than these no longer fit the melody.
-    private const double HarmonyTemperature = 0.7;
+    private const double HarmonyTemperature = 0.5;
 
     public static void MapMusic(this IEndpointRouteBuilder endpoints)
     {
@@ -47,16 +47,16 @@ internal static class MusicEndpoints
     private static Task Compose(HttpContext context, MusicRequest request, MelodyModel melody, HarmonyModel harmony)
     {
         request.Validate();
-        MusicComposer composer = melody.Composer;
+        TransposingComposer composer = melody.Composer;
         MusicHarmonizer? harmonizer = request.HasFourVoices ? harmony.Harmonizer : null;
-        return Run(context, request, harmonizer, events => composer.Compose(Options(request, events)));
+        return Run(context, request, harmonizer, events => composer.Compose(request.MusicKey(), Options(request, events)));
     }
 
     private static Task Continue(HttpContext context, MusicRequest request, MelodyModel melody, HarmonyModel harmony)
     {
         request.Validate();
         NoteSequence beginning = request.Beginning();
-        MusicComposer composer = melody.Composer;
+        TransposingComposer composer = melody.Composer;
         MusicHarmonizer? harmonizer = request.HasFourVoices ? harmony.Harmonizer : null;
         return Run(context, request, harmonizer, events => composer.Continue(beginning, Options(request, events)));
     }
@@ -92,14 +92,16 @@ internal static class MusicEndpoints
             // A melody of rests alone has nothing to harmonize.
             if (harmonizer is not null && piece.Notes.Count > 0)
             {
-                piece = harmonizer.Harmonize(piece, new HarmonizeOptions
+                // The model of the other voices knows the keys without sharps and flats alone.
+                int semitones = (request.MusicKey() ?? MusicKey.Estimate(piece)).SemitonesToNatural;
+                piece = harmonizer.Harmonize(piece.Transpose(semitones), new HarmonizeOptions
                 {
                     Temperature = HarmonyTemperature * request.Temperature,
                     Tempo = request.Tempo,
                     Seed = request.Seed,
                     Progress = Progress(events, "other voices"),
                     CancellationToken = events.Cancellation,
-                });
+                }).Transpose(-semitones);
             }
 
             piece = Instruments.Play(piece, request.Instrument);
@@ -114,7 +116,6 @@ internal static class MusicEndpoints
 
     private static ComposeOptions Options(MusicRequest request, JobEvents events) => new()
     {
-        Key = request.MusicKey(),
         Tempo = request.Tempo,
         Bars = request.Bars,
         Temperature = request.Temperature,
