@@ -22,6 +22,13 @@ internal static class SeededDropout
     /// </summary>
     public static IDisposable Scope(Generator? generator) => new GeneratorScope(generator);
 
+    /// <summary>Seeds the noise of this thread's dropout: its generator, and libtorch's own, which a GPU has.</summary>
+    public static void Reseed(long seed)
+    {
+        TorchSeed.Reseed(seed);
+        _generator?.manual_seed(seed);
+    }
+
     /// <summary>Sets values to 0 with a probability and scales the others up, in training; otherwise returns them as they are.</summary>
     public static Tensor Apply(Tensor x, double probability, bool isTraining)
     {
