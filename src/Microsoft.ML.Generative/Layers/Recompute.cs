@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -47,8 +46,11 @@ internal static class Recompute
             var segment = (Func<IReadOnlyList<Tensor>, Tensor>)vars[1];
             Tensor[] inputs = [.. vars.Skip(2).Cast<Tensor>()];
             ctx.save_for_backward([.. inputs]);
-            INoise noise = inputs[0].device_type == DeviceType.CPU ? new GeneratorNoise(SeededDropout.Current) : new DeviceNoise();
-            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, noise));
+            // Outside of trainings, the segment has a generator of its own: libtorch's is the process's, and cannot be put back.
+            Generator generator = SeededDropout.Current ?? NewGenerator();
+            using IDisposable dropout = SeededDropout.Scope(generator);
+            INoise noise = inputs[0].device_type == DeviceType.CPU ? new GeneratorNoise(generator) : new DeviceNoise(generator);
+            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, generator, noise));
             return segment([.. inputs.Select(input => input.detach())]);
         }
 
@@ -76,33 +78,23 @@ internal static class Recompute
     }
 
     /// <summary>The noise of a generator on the CPU: its state is put back, and afterwards the one that it had come to.</summary>
-    private sealed class GeneratorNoise(Generator? generator) : INoise
+    private sealed class GeneratorNoise(Generator generator) : INoise
     {
-        private readonly Tensor _state = StateOf(generator).DetachFromDisposeScope();
+        private readonly Tensor _state = generator.get_state().DetachFromDisposeScope();
 
         public IDisposable? Again()
         {
-            var later = new Later(generator, StateOf(generator).DetachFromDisposeScope());
-            SetState(generator, _state);
+            var later = new Later(generator, generator.get_state().DetachFromDisposeScope());
+            generator.set_state(_state);
             _state.Dispose();
             return later;
         }
 
-        private static Tensor StateOf(Generator? generator) => generator?.get_state() ?? random.get_rng_state();
-
-        private static void SetState(Generator? generator, Tensor state)
-        {
-            if (generator is null)
-                random.set_rng_state(state);
-            else
-                generator.set_state(state);
-        }
-
-        private sealed class Later(Generator? generator, Tensor state) : IDisposable
+        private sealed class Later(Generator generator, Tensor state) : IDisposable
         {
             public void Dispose()
             {
-                SetState(generator, state);
+                generator.set_state(state);
                 state.Dispose();
             }
         }
@@ -116,20 +108,27 @@ internal static class Recompute
     {
         private readonly long _seed;
 
-        public DeviceNoise()
+        public DeviceNoise(Generator generator)
         {
-            using Tensor drawn = randint(0, long.MaxValue, [1], ScalarType.Int64);
-            _seed = drawn.ToInt64();
-            TorchSeed.Reseed(_seed);
+            _seed = NewSeed(generator);
+            SeededDropout.Reseed(_seed);
         }
 
         // What is drawn after the backward pass has seeds of its own.
         public IDisposable? Again()
         {
-            TorchSeed.Reseed(_seed);
+            SeededDropout.Reseed(_seed);
             return null;
         }
     }
 
-    private sealed record Saved(Func<IReadOnlyList<Tensor>, Tensor> Segment, ScalarType? Type, Generator? Generator, INoise Noise);
+    private static Generator NewGenerator() => new((ulong)NewSeed(null));
+
+    private static long NewSeed(Generator? generator)
+    {
+        using Tensor drawn = randint(0, long.MaxValue, [1], ScalarType.Int64, generator: generator);
+        return drawn.ToInt64();
+    }
+
+    private sealed record Saved(Func<IReadOnlyList<Tensor>, Tensor> Segment, ScalarType? Type, Generator Generator, INoise Noise);
 }

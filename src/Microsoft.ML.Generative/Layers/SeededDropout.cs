@@ -6,8 +6,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Dropout (Srivastava et al. 2014). On the CPU a training gives it a generator of its own: libtorch has one for the process, which
-/// trainings side by side would seed for each other.
+/// Dropout (Srivastava et al. 2014). A training gives it a generator of its own: libtorch has one for the process, which trainings side by
+/// side would seed for each other. A GPU's noise comes from libtorch's generator of the device, for TorchSharp can make no other.
 /// </summary>
 internal static class SeededDropout
 {
@@ -18,7 +18,7 @@ internal static class SeededDropout
     public static Generator? Current => _generator;
 
     /// <summary>
-    /// Takes the noise of this thread's dropout from a generator, or from libtorch's own, until the result is disposed of.
+    /// Takes the noise of this thread's dropout from a generator of the CPU, or from libtorch's own, until the result is disposed of.
     /// </summary>
     public static IDisposable Scope(Generator? generator) => new GeneratorScope(generator);
 

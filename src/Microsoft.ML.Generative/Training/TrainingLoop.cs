@@ -109,9 +109,8 @@ internal sealed class TrainingLoop
         using IDisposable? products =
             _options.Precision == ComputePrecision.TensorFloat32 && _run.Device.type == DeviceType.CUDA ? TensorFloat32.Scope() : null;
         using var generator = new torch.Generator((ulong)_run.Seed);
-        // A GPU's dropout has libtorch's own generator.
         using var dropout = new torch.Generator((ulong)_run.Seed);
-        using IDisposable seededDropout = SeededDropout.Scope(_run.Device.type == DeviceType.CPU ? dropout : null);
+        using IDisposable seededDropout = SeededDropout.Scope(dropout);
         using TensorBoardLog? log =
             TensorBoardLog.Open(_run.IsLeader ? _run.Options.TensorBoardDirectory : null, _networks[0].Name);
         var reporter = new TrainingReporter(_run, _options, _plan, _meter, _evaluation, _preview, channel, progress, log);

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using Xunit;
 
 namespace Microsoft.ML.Generative.Tests.Architecture;
@@ -113,6 +114,20 @@ public sealed class ArchitectureTests
         Assert.Equal(_publicNamespaces.Order(StringComparer.Ordinal),
             references.Types.Where(type => type.IsPublic && type.Name != nameof(GenerativeCatalogExtensions)).Select(type => type.Namespace)
                 .Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Only_TorchSeed_touches_the_state_of_libtorchs_generators()
+    {
+        using var references = new RoomReferences(typeof(GenerativeCatalog).Assembly.Location);
+
+        string[] users = [.. references.ExternalCalls()
+            .Where(call => call.Type is "torch" or "random" or "cuda"
+                && (call.Method.Contains("seed", StringComparison.Ordinal) || call.Method.Contains("rng", StringComparison.Ordinal)))
+            .Select(call => call.User).Distinct()];
+
+        // It alone has their lock.
+        Assert.Equal([nameof(TorchSeed)], users);
     }
 
     private static string RoomOf(string folder)

@@ -62,6 +62,18 @@ internal sealed class RoomReferences : IDisposable
         }
     }
 
+    /// <summary>Every call of another assembly's method, with the name of the type that declares it, by a top-level type.</summary>
+    public IEnumerable<(string User, string Type, string Method)> ExternalCalls() =>
+        from handle in _metadata.TypeDefinitions
+        from method in _metadata.GetTypeDefinition(handle).GetMethods().Select(_metadata.GetMethodDefinition)
+        where method.RelativeVirtualAddress != 0
+        from token in TokensOf(_file.GetMethodBody(method.RelativeVirtualAddress))
+        where token.Kind == HandleKind.MemberReference
+        let member = _metadata.GetMemberReference((MemberReferenceHandle)token)
+        where member.Parent.Kind == HandleKind.TypeReference
+        let type = _metadata.GetTypeReference((TypeReferenceHandle)member.Parent)
+        select (NameOf(TopLevel(handle)), _metadata.GetString(type.Name), _metadata.GetString(member.Name));
+
     public void Dispose()
     {
         _symbolFile.Dispose();
@@ -138,6 +150,12 @@ internal sealed class RoomReferences : IDisposable
                 used.UnionWith(local);
         }
 
+        foreach (EntityHandle token in TokensOf(body))
+            Add(token, used);
+    }
+
+    private static IEnumerable<EntityHandle> TokensOf(MethodBodyBlock body)
+    {
         BlobReader code = body.GetILReader();
         while (code.RemainingBytes > 0)
         {
@@ -147,7 +165,7 @@ internal sealed class RoomReferences : IDisposable
             switch (_opCodes[value].OperandType)
             {
                 case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType:
-                    Add(MetadataTokens.EntityHandle(code.ReadInt32()), used);
+                    yield return MetadataTokens.EntityHandle(code.ReadInt32());
                     break;
                 case OperandType.InlineSwitch:
                     int targets = code.ReadInt32();

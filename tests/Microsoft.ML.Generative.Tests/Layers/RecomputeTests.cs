@@ -14,29 +14,32 @@ public sealed class RecomputeTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable precision = MixedPrecision.Scope(inBFloat16 ? torch.ScalarType.BFloat16 : null);
-        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(
-            new Linear(5, 8), torch.nn.Tanh(), torch.nn.Dropout(0.4), new Linear(8, 3));
+        using var first = new Linear(5, 8);
+        using var second = new Linear(8, 3);
+        using var generator = new torch.Generator(8);
+        using IDisposable dropout = SeededDropout.Scope(generator);
         torch.Tensor x = torch.randn([6, 5], requires_grad: inputNeedsGradient);
 
         (float[] Value, float[] Gradients, int Calls) Run(bool recompute)
         {
-            torch.random.manual_seed(8).Dispose();
-            network.zero_grad();
+            generator.manual_seed(8);
+            first.zero_grad();
+            second.zero_grad();
             x.grad = null;
             int calls = 0;
             torch.Tensor Segment(torch.Tensor input)
             {
                 calls++;
-                return network.call(input);
+                return second.call(SeededDropout.Apply(first.call(input).tanh(), 0.4, isTraining: true));
             }
 
             torch.Tensor y = recompute ? Recompute.Call(Segment, x) : Segment(x);
 
             // What is drawn between the passes must neither change nor be changed.
-            torch.Tensor noise = torch.rand(3);
+            torch.Tensor noise = torch.rand(3, generator: generator);
             y.AsFloat32().square().sum().backward();
-            torch.Tensor later = torch.rand(3);
-            IEnumerable<float> gradients = network.parameters().SelectMany(p => p.grad!.data<float>().ToArray());
+            torch.Tensor later = torch.rand(3, generator: generator);
+            IEnumerable<float> gradients = first.parameters().Concat(second.parameters()).SelectMany(p => p.grad!.data<float>().ToArray());
             if (inputNeedsGradient)
                 gradients = gradients.Concat(x.grad!.data<float>().ToArray());
             return (
@@ -49,6 +52,20 @@ public sealed class RecomputeTests
         Assert.Equal(plain.Value, again.Value);
         Assert.Equal(plain.Gradients, again.Gradients);
         Assert.Equal((1, 2), (plain.Calls, again.Calls));
+    }
+
+    [Fact]
+    public void Outside_of_trainings_the_backward_pass_has_the_noise_of_the_forward_pass_too_and_moves_no_other()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor x = torch.ones([1000], requires_grad: true);
+        torch.Tensor y = Recompute.Call(input => SeededDropout.Apply(input, 0.5, isTraining: true), x);
+        torch.Tensor before = torch.random.get_rng_state();
+        y.sum().backward();
+
+        Assert.Equal(y.detach().data<float>().ToArray(), x.grad!.data<float>().ToArray());
+        Assert.InRange(y.sum().item<float>(), 800, 1200);
+        Assert.Equal(before.bytes.ToArray(), torch.random.get_rng_state().bytes.ToArray());
     }
 
     [Fact]

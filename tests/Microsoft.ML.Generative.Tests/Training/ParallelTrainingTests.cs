@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using TorchSharp;
@@ -25,11 +26,41 @@ public sealed class ParallelTrainingTests
     }
 
     [Fact]
+    public void Trainings_that_recompute_with_dropout_are_the_same_side_by_side()
+    {
+        float[][] alone = [.. Enumerable.Range(1, 4).Select(seed => Train(seed, threads: 1, recompute: true))];
+        Assert.Equal(Train(1, threads: 1), alone[0]);
+
+        var together = new float[alone.Length][];
+        Parallel.For(0, alone.Length, new ParallelOptions { MaxDegreeOfParallelism = alone.Length },
+            i => together[i] = Train(1 + i, threads: 1, recompute: true));
+        Assert.Equal(alone, together);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Steps_draw_nothing_from_the_generator_of_the_process(bool recompute)
+    {
+        List<byte[]> states = [], seeded = [];
+        Train(6, threads: 1, step =>
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            byte[] state = torch.random.get_rng_state().bytes.ToArray();
+            // Each step seeds it with what follows from the training's seed and its number.
+            using (TorchSeed.Scope(SeedSequence.Derive(6, 2 * step)))
+                seeded.Add(torch.random.get_rng_state().bytes.ToArray());
+            states.Add(state);
+        }, recompute);
+        Assert.Equal(seeded, states);
+    }
+
+    [Fact]
     public void A_training_in_a_report_of_another_with_other_threads_does_not_wait_for_it()
     {
         float[] expected = Train(5, threads: 2);
         float[]? inner = null;
-        Train(4, threads: 1, () => inner ??= Task.Run(() => Train(5, threads: 2)).Result);
+        Train(4, threads: 1, _ => inner ??= Task.Run(() => Train(5, threads: 2)).Result);
         Assert.Equal(expected, inner);
     }
 
@@ -65,12 +96,13 @@ public sealed class ParallelTrainingTests
     }
 
     // Dropout, attention and a matrix whose products are summed by several threads.
-    private static float[] Train(int seed, int? threads, Action? report = null)
+    private static float[] Train(int seed, int? threads, Action<long>? report = null, bool recompute = false)
     {
         var ml = new MLContext();
         LanguageModelOptions options = TinyText.Options();
         (options.Seed, options.Threads, options.Dropout, options.MaxSteps) = (seed, threads, 0.2, 6);
-        options.Progress = new Reports { OnReport = _ => report?.Invoke() };
+        options.Progress = new Reports { OnReport = progress => report?.Invoke(progress.Step) };
+        options.GradientCheckpointing = recompute;
         using LanguageModelTransformer model = ml.Transforms.Generative().LanguageModel(options).Fit(TinyText.Data(ml));
         return Toys.Numbers(((IBaseModel)model).Network);
     }
