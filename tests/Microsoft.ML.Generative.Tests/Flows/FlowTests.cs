@@ -195,12 +195,7 @@ public sealed class FlowTests(FlowTests.TrainedModel trained) : IClassFixture<Fl
     public void Values_that_are_the_same_in_all_rows_are_named_in_a_warning()
     {
         var ml = new MLContext(seed: 1);
-        var warnings = new List<string>();
-        ml.Log += (_, e) =>
-        {
-            if (e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning)
-                warnings.Add(e.Message);
-        };
+        List<string> warnings = Logs.Warnings(ml);
         PointRow[] rows = [.. Mixture.Points(20, seed: 1).Select(p => new PointRow { Features = [(float)p.X, 0.25f] })];
         using FlowTransformer model = ml.Transforms.Generative().Flow(new FlowOptions { Epochs = 1, HiddenSizes = [4] })
             .Fit(ml.Data.LoadFromEnumerable(rows));

@@ -55,9 +55,8 @@ public sealed class TextFamilyTests
     [InlineData("Ppo", "prompts")]
     public void Rows_that_do_not_fit_the_context_are_left_out_with_their_number(string family, string unit)
     {
-        List<string> log = [];
         MLContext ml = new(seed: 1);
-        ml.Log += (_, e) => log.Add(e.Message);
+        List<string> log = Logs.Of(ml);
         var model = (IDisposable)TextFamilies.Create(ml, family, o => o.MaxSteps = 1)
             .Fit(TextFamilies.DataWith(ml, "the cat sees a fish. a dog eats corn."));
         model.Dispose();

@@ -112,20 +112,9 @@ public sealed class BaseModelTests
     {
         IDataView data = TinyImages.AsImages(_ml, 8);
         var catalog = _ml.Transforms.Generative();
-        using VqVaeTransformer first = catalog.VqVae(new VqVaeOptions
-        {
-            InputColumnName = "Image",
-            CodebookSize = 4,
-            CodeSize = 2,
-            Downsamplings = 1,
-            HiddenChannels = 4,
-            ResidualBlocks = 0,
-            PriorLayers = 1,
-            PriorEmbeddingSize = 4,
-            PriorHeads = 1,
-            MaxSteps = 2,
-            PriorMaxSteps = 2,
-        }).Fit(data);
+        VqVaeOptions options = TinyVqVae.Options();
+        (options.InputColumnName, options.MaxSteps, options.PriorMaxSteps) = ("Image", 2, 2);
+        using VqVaeTransformer first = catalog.VqVae(options).Fit(data);
         var reports = new Reports();
         VqVaeOptions Options() =>
             new() { InputColumnName = "Image", BaseModel = first, PriorMaxSteps = 3, MaxSteps = 5, Progress = reports };
@@ -138,7 +127,7 @@ public sealed class BaseModelTests
         using VqVaeTransformer coded = catalog.VqVae(Options().With(o => o.FrozenParameters = ["prior.*"])).Fit(data);
         Assert.Equal([1, 2, 3, 4, 5], reports.All.Select(r => r.Step));
         Refused(
-            "CodebookSize is 8, but the base model has 4", () => catalog.VqVae(Options().With(o => ((VqVaeOptions)o).CodebookSize = 8)));
+            "CodebookSize is 8, but the base model has 6", () => catalog.VqVae(Options().With(o => ((VqVaeOptions)o).CodebookSize = 8)));
     }
 
     [Fact]

@@ -81,8 +81,7 @@ public sealed class CheckpointTests : IDisposable
 
         File.WriteAllBytes(newest, bytes);
         var ml = new MLContext();
-        var warnings = new List<string>();
-        ml.Log += (_, e) => warnings.Add(e.Message);
+        List<string> warnings = Logs.Of(ml);
         using Regression resumed = new Regression(Options()).Train(ml: ml);
 
         Assert.Equal(expected, resumed.Weights);
@@ -140,8 +139,7 @@ public sealed class CheckpointTests : IDisposable
     public void A_checkpoint_that_cannot_be_written_is_a_warning_and_not_the_end()
     {
         var ml = new MLContext();
-        var messages = new List<string>();
-        ml.Log += (_, e) => messages.Add(e.Message);
+        List<string> messages = Logs.Of(ml);
         ToyOptions options = Options();
         options.Checkpoints = new CheckpointOptions(_folder.File("gone")) { Steps = 2 };
         options.Progress = new Reports { OnReport = _ => DeleteFolder() };

@@ -148,8 +148,7 @@ public sealed class TrainingDefaultsTests
     public void The_log_says_after_ten_steps_how_long_the_training_takes()
     {
         MLContext ml = new(seed: 1);
-        List<string> log = [];
-        ml.Log += (_, e) => log.Add(e.Message);
+        List<string> log = Logs.Of(ml);
         IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => new Row { Image = [i / 8f, 0, 1] }).ToArray());
         VaeOptions options = new() { HiddenSizes = [4], LatentSize = 2, BatchSize = 2, MaxSteps = 12 };
         ml.Transforms.Generative().Vae(options).Fit(data).Dispose();

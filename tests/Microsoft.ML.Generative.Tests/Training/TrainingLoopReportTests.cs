@@ -11,9 +11,8 @@ public sealed class TrainingLoopReportTests
     [Fact]
     public void Long_work_that_trains_nothing_says_how_far_it_is()
     {
-        List<string> log = [];
         MLContext ml = new();
-        ml.Log += (_, e) => log.Add(e.Message);
+        List<string> log = Logs.Of(ml);
         var often = new TimedLines(Hosts.Create(ml), "Validating", TimeSpan.Zero);
         often.Write(2, 5, "batches");
         often.Write(5, 5, "batches");
@@ -143,8 +142,7 @@ public sealed class TrainingLoopReportTests
         using DisposeScope scope = torch.NewDisposeScope();
         var reports = new Reports();
         var ml = new MLContext();
-        var lines = new List<string>();
-        ml.Log += (_, e) => lines.Add(e.Message);
+        List<string> lines = Logs.Of(ml);
         var options = new ToyOptions { MaxSteps = 1, LearningRate = 1e-12, Progress = reports };
         torch.nn.Module<torch.Tensor, torch.Tensor> one = torch.nn.Linear(1, 1), two = torch.nn.Linear(1, 1), three = torch.nn.Linear(1, 1);
         using TrainedNetwork first = new("one", one, options), second = new("two", two, options), third = new("three", three, options);
@@ -222,8 +220,7 @@ public sealed class TrainingLoopReportTests
     public void The_log_tells_network_device_and_each_epoch()
     {
         var ml = new MLContext(seed: 1);
-        var lines = new List<string>();
-        ml.Log += (_, e) => lines.Add(e.Message);
+        List<string> lines = Logs.Of(ml);
         using var regression = new Regression(new ToyOptions { BatchSize = 16, Epochs = 2 });
         regression.Train(ml: ml, validation: new RowBatches([regression.X, regression.Y], 64));
 

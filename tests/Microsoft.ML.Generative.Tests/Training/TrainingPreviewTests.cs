@@ -28,8 +28,7 @@ public sealed class TrainingPreviewTests : IDisposable
     public void Images_and_texts_are_written_to_files_the_log_and_TensorBoard_at_the_end_of_each_epoch()
     {
         var ml = new MLContext();
-        var lines = new List<string>();
-        ml.Log += (_, e) => lines.Add(e.Message);
+        List<string> lines = Logs.Of(ml);
         var preview = new Preview();
         using Regression regression = new Regression(Options()).Train(ml: ml, preview: preview);
 
@@ -92,8 +91,7 @@ public sealed class TrainingPreviewTests : IDisposable
     public void A_file_that_cannot_be_written_is_a_warning()
     {
         var ml = new MLContext();
-        var warnings = new List<string>();
-        ml.Log += (_, e) => warnings.Add(e.Message);
+        List<string> warnings = Logs.Of(ml);
         Directory.CreateDirectory(Path.Combine(_folder.File("samples"), "words-000004.txt"));
         using Regression regression = new Regression(Options()).Train(ml: ml, preview: new Preview());
         Assert.Equal(8, regression.Network.Steps);
@@ -132,22 +130,10 @@ public sealed class TrainingPreviewTests : IDisposable
     public void A_vector_quantized_autoencoder_writes_reconstructions_and_then_samples()
     {
         MLContext ml = new(seed: 1);
-        using VqVaeTransformer model = ml.Transforms.Generative().VqVae(new VqVaeOptions
-        {
-            InputColumnName = "Image",
-            CodebookSize = 4,
-            CodeSize = 2,
-            Downsamplings = 1,
-            HiddenChannels = 4,
-            ResidualBlocks = 0,
-            PriorLayers = 1,
-            PriorEmbeddingSize = 4,
-            PriorHeads = 1,
-            MaxSteps = 2,
-            PriorMaxSteps = 3,
-            SampleDirectory = _folder.Path,
-            SampleInterval = 10,
-        }).Fit(TinyImages.AsImages(ml, 6));
+        VqVaeOptions options = TinyVqVae.Options();
+        (options.InputColumnName, options.MaxSteps, options.PriorMaxSteps) = ("Image", 2, 3);
+        (options.SampleDirectory, options.SampleInterval) = (_folder.Path, 10);
+        using VqVaeTransformer model = ml.Transforms.Generative().VqVae(options).Fit(TinyImages.AsImages(ml, 6));
         Assert.Equal(["reconstructions-000002.png", "samples-000003.png"], Names());
     }
 

@@ -54,8 +54,7 @@ public sealed class ImageFolderTests : IDisposable
     public void An_image_that_is_turned_upright_is_told_of_once()
     {
         MLContext ml = new();
-        List<string> warnings = [];
-        ml.Log += (_, e) => warnings.AddRange(e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning ? [e.Message] : (string[])[]);
+        List<string> warnings = Logs.Warnings(ml);
         byte[] jpeg = Images.Encode(8, 8, (_, _) => SKColors.Gray, SKEncodedImageFormat.Jpeg);
         Put("1.png", 1);
         IDataView view = ml.Generative().Datasets.ImageFolder(_folder.Path, 4, 2);

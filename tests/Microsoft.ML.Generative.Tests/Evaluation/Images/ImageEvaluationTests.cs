@@ -98,9 +98,8 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
     [Fact]
     public void A_script_that_changes_nothing_gives_the_metrics_of_pixels_and_a_warning_of_few_rows()
     {
-        var warnings = new List<string>();
         var ml = new MLContext(seed: 1);
-        ml.Log += (_, e) => warnings.AddRange(e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning ? [e.Message] : (string[])[]);
+        List<string> warnings = Logs.Warnings(ml);
         using var folder = new TemporaryFolder();
         TorchScriptFile.Write(folder.File("same.pt"), "x");
         var options = new ImageEvaluationOptions { GeneratedColumnName = "Image", Seed = 1 };

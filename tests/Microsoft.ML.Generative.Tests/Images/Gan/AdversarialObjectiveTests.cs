@@ -175,12 +175,7 @@ public class AdversarialObjectiveTests
     public void The_log_says_what_goes_wrong_and_which_option_helps(string what, string option)
     {
         var ml = new MLContext();
-        var warnings = new List<string>();
-        ml.Log += (_, e) =>
-        {
-            if (e.Kind == ChannelMessageKind.Warning)
-                warnings.Add(e.Message);
-        };
+        List<string> warnings = Logs.Warnings(ml);
         using var generator = new Generator(1);
         using IChannel channel = Hosts.Create(ml).Start("test");
         var health = new GanHealth(channel, new GanOptions());
@@ -207,12 +202,7 @@ public class AdversarialObjectiveTests
     public void Balanced_training_gets_no_warning()
     {
         var ml = new MLContext();
-        var warnings = new List<string>();
-        ml.Log += (_, e) =>
-        {
-            if (e.Kind == ChannelMessageKind.Warning)
-                warnings.Add(e.Message);
-        };
+        List<string> warnings = Logs.Warnings(ml);
         using var generator = new Generator(1);
         using IChannel channel = Hosts.Create(ml).Start("test");
         var health = new GanHealth(channel, new GanOptions());

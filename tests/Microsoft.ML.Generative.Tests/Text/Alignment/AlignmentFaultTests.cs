@@ -180,9 +180,8 @@ public sealed class AlignmentFaultTests
     [Fact]
     public void Each_figure_that_says_something_is_wrong_is_told_once_with_the_options_that_help()
     {
-        List<string> log = [];
         MLContext ml = new(seed: 1);
-        ml.Log += (_, e) => log.Add(e.Message);
+        List<string> log = Logs.Of(ml);
         var watch = new AlignmentWatch(Hosts.Create(ml));
         watch.CheckRollout(1, kl: 20, truncated: 0.4, flatGroups: 0.9);
         watch.CheckStep(1, ratio: 1.2, entropy: 0.5);

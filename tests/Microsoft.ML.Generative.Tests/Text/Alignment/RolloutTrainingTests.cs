@@ -80,9 +80,8 @@ public sealed class RolloutTrainingTests
     [Fact]
     public void Equal_scores_of_a_group_have_no_gradient_and_are_reported()
     {
-        List<string> log = [];
         MLContext ml = new(seed: 1);
-        ml.Log += (_, e) => log.Add(e.Message);
+        List<string> log = Logs.Of(ml);
         GrpoOptions options = TinyAlignment.Grpo();
         (options.KlCoefficient, options.MaxSteps, options.Seed) = (0, 3, 1);
         options.Rewards = [TextReward.FromFunction((_, _) => 7)];

@@ -69,8 +69,7 @@ public sealed class ConversationTuningTests
         MLContext ml = new(seed: 1);
         LanguageModelOptions options = Options();
         (options.Epochs, options.LearningRate, options.BatchSize, options.SamplePrompt) = (150, 5e-3, 2, "dog");
-        List<string> log = [];
-        ml.Log += (_, e) => log.Add(e.Message);
+        List<string> log = Logs.Of(ml);
         IDataView data = Data(ml,
             """
             [{"role":"user","content":"cat"},{"role":"assistant","content":"meow"},

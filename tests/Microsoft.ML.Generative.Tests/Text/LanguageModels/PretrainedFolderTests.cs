@@ -222,8 +222,7 @@ public sealed class PretrainedFolderTests : IDisposable
         index["metadata"]!["total_size"] = 7;
         File.WriteAllText(_folder.File("model.safetensors.index.json"), index.ToJsonString());
         var ml = new MLContext(seed: 1);
-        List<string> warnings = [];
-        ml.Log += (_, e) => warnings.AddRange(e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning ? [e.Message] : []);
+        List<string> warnings = Logs.Warnings(ml);
         using LanguageModelTransformer loaded = ml.Generative().LoadPretrainedLanguageModel(_folder.Path);
         AssertSameLogits(network, loaded.Network);
         Assert.Contains("'total_size'", Assert.Single(warnings));

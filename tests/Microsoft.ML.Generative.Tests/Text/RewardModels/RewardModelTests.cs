@@ -76,9 +76,8 @@ public sealed class RewardModelTests
     [Fact]
     public void A_new_score_head_is_announced_and_one_that_continues_is_not()
     {
-        List<string> log = [];
         MLContext ml = new(seed: 1);
-        ml.Log += (_, e) => log.Add(e.Message);
+        List<string> log = Logs.Of(ml);
         using RewardModelTransformer first = ml.Transforms.Generative().RewardModel(TinyPreferences.RewardOptions())
             .Fit(TinyPreferences.Data(ml));
         Assert.Single(log, line => line.Contains("score head is new"));

@@ -1,4 +1,3 @@
-using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -10,8 +9,6 @@ namespace Microsoft.ML.Generative.Tests;
 [Collection(GlobalTorchState.Name)]
 public sealed class DistributedTrainingTests
 {
-    private const int Size = 12;
-
     [Fact]
     public void All_processes_have_the_same_weights_to_the_bit_after_a_hundred_steps()
     {
@@ -165,7 +162,7 @@ public sealed class DistributedTrainingTests
         float[][] models = ThreadProcesses.Results(2, transport => Train(transport, o =>
         {
             (o.Epochs, o.EarlyStoppingPatience, o.LearningRate, o.Progress) = (200, 1, 0.5, reports);
-            o.ValidationData = Data(new MLContext(), 20, seed: 7);
+            o.ValidationData = SmallVae.Data(new MLContext(), 20, seed: 7);
         }));
         Assert.Equal(models[0], models[1]);
         Assert.True(reports.All[^1].Step < reports.All[^1].TotalSteps);
@@ -281,17 +278,7 @@ public sealed class DistributedTrainingTests
         DistributedEngine engine = DistributedEngine.Mpi)
     {
         var ml = new MLContext();
-        var options = new VaeOptions
-        {
-            InputColumnName = nameof(Row.Features),
-            HiddenSizes = [6],
-            LatentSize = 3,
-            BatchSize = 6,
-            LearningRate = 0.01,
-            WarmupSteps = 0,
-            Seed = 1,
-            Threads = 1,
-        };
+        VaeOptions options = SmallVae.Options();
         configure(options);
         if (transport is not null)
         {
@@ -305,26 +292,12 @@ public sealed class DistributedTrainingTests
             };
         }
 
-        using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(Data(ml, rows, seed: 1, broken));
-        return [.. ModuleWeights.Of(((IBaseModel)model).Network).SelectMany(t => TensorMemory.ToArray<float>(t.Tensor))];
+        return SmallVae.Train(ml, options, SmallVae.Data(ml, rows, broken: broken));
     }
-
-    private static IDataView Data(MLContext ml, int rows, int seed, int? broken = null) =>
-        ml.Data.LoadFromEnumerable(Enumerable.Range(0, rows).Select(i =>
-        {
-            var random = new Random(seed * 100_000 + i);
-            return new Row { Features = [.. Enumerable.Range(0, Size).Select(_ => i == broken ? float.NaN : random.NextSingle())] };
-        }).ToArray());
 
     private static void AssertNear(float[] expected, float[] actual, double tolerance)
     {
         Assert.Equal(expected.Length, actual.Length);
         Assert.InRange(expected.Zip(actual, (a, b) => Math.Abs((double)a - b)).Max(), 0, tolerance);
-    }
-
-    private sealed class Row
-    {
-        [VectorType(Size)]
-        public float[] Features { get; set; } = [];
     }
 }

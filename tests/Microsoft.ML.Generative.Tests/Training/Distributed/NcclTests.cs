@@ -1,9 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Runtime;
-using Microsoft.ML.Generative.Serialization;
-using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Distributed;
 using TorchSharp;
 
@@ -120,7 +117,7 @@ public sealed class NcclTests : IDisposable
         Assert.Equal(2, SubstituteNccl.Count("ncclCommDestroy"));
         Assert.Equal(0, SubstituteNccl.Count("ncclCommAbort"));
         Assert.Equal(0, SubstituteNccl.Marks);
-        Assert.NotEqual(0, SubstituteNccl.Count(shards ? "ncclReduce " : "ncclAllReduce 24 "));
+        Assert.NotEqual(0, SubstituteNccl.Count(shards ? "ncclReduce " : "ncclAllReduce 72 "));
     }
 
     [Fact]
@@ -200,12 +197,10 @@ public sealed class NcclTests : IDisposable
     {
         var ml = new MLContext { GpuDeviceId = -1, FallbackToCpu = true };
         using var processes = new ThreadProcesses(1);
-        var options = new VaeOptions
-        {
-            InputColumnName = nameof(Row.Features),
-            Distributed = new DistributedOptions { Engine = DistributedEngine.Nccl, Transport = processes[0] },
-        };
-        IDataView rows = ml.Data.FilterByCustomPredicate(Data(ml, broken: false), (Row _) => throw new InvalidDataException("Read."));
+        VaeOptions options = SmallVae.Options();
+        options.Distributed = new DistributedOptions { Engine = DistributedEngine.Nccl, Transport = processes[0] };
+        IDataView rows = ml.Data.FilterByCustomPredicate(
+            SmallVae.Data(ml), (SmallVae.Row _) => throw new InvalidDataException("Read."));
         Assert.Equal(
             "Distributed.Engine Nccl works between GPUs, and process 0 trains on the CPU: set it to Mpi, or see "
             + "MLContext.Generative().Devices.CudaProblem.",
@@ -325,36 +320,10 @@ public sealed class NcclTests : IDisposable
     private static float[] Train(IProcessTransport transport, DistributedEngine engine, bool shards, bool broken = false)
     {
         var ml = new MLContext { GpuDeviceId = -1, FallbackToCpu = true };
-        var options = new VaeOptions
-        {
-            InputColumnName = nameof(Row.Features),
-            HiddenSizes = [6],
-            LatentSize = 3,
-            BatchSize = 6,
-            MaxSteps = 12,
-            WarmupSteps = 0,
-            LearningRate = 0.01,
-            EmaDecay = 0.9,
-            Seed = 1,
-            Threads = 1,
-            Distributed = Options(transport, engine, _limit),
-        };
+        VaeOptions options = SmallVae.Options();
+        (options.MaxSteps, options.EmaDecay) = (12, 0.9);
+        options.Distributed = Options(transport, engine, _limit);
         (options.Distributed.ShardOptimizer, options.Distributed.BucketSize) = (shards, 1);
-        using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(Data(ml, broken));
-        return [.. ModuleWeights.Of(((IBaseModel)model).Network).SelectMany(t => TensorMemory.ToArray<float>(t.Tensor))];
-    }
-
-    private static IDataView Data(MLContext ml, bool broken) => ml.Data.LoadFromEnumerable(Enumerable.Range(0, 40).Select(i =>
-    {
-        var random = new Random(i);
-        return new Row { Features = [.. Enumerable.Range(0, Row.Size).Select(_ => broken && i == 9 ? float.NaN : random.NextSingle())] };
-    }).ToArray());
-
-    private sealed class Row
-    {
-        public const int Size = 4;
-
-        [VectorType(Size)]
-        public float[] Features { get; set; } = [];
+        return SmallVae.Train(ml, options, SmallVae.Data(ml, broken: broken ? 9 : null));
     }
 }

@@ -125,10 +125,7 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
     /// <exception cref="ArgumentException">They are not, or the options space them by the noise.</exception>
     public void SetTimesteps(IReadOnlyList<int> timesteps)
     {
-        CheckTimesteps(timesteps);
-        if (_options.HasOwnSigmas || _options.UseLuLambdas)
-            throw new ArgumentException(
-                "Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
+        CheckTimesteps(timesteps, areSpacedByNoise: _options.HasOwnSigmas || _options.UseLuLambdas);
         double[] own = [.. timesteps.Select(t => (double)t)];
         Use(SetSteps(own, [.. own.Select(_steps.Table.At)]));
     }

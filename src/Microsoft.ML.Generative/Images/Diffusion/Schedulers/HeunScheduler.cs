@@ -56,10 +56,7 @@ public sealed class HeunScheduler : NoiseScheduler
     /// <exception cref="ArgumentException">They are not, or the options space them by the noise.</exception>
     public void SetTimesteps(IReadOnlyList<int> timesteps)
     {
-        CheckTimesteps(timesteps);
-        if (_options.HasOwnSigmas)
-            throw new ArgumentException(
-                "Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
+        CheckTimesteps(timesteps, areSpacedByNoise: _options.HasOwnSigmas);
         Use(Choose([.. timesteps.Select(t => (double)t)]));
     }
 

@@ -241,7 +241,9 @@ public abstract class NoiseScheduler : IDisposable
     private protected int TimestepAfter(int index) => index + 1 < _timesteps.Length ? (int)_timesteps[index + 1] : -1;
 
     /// <summary>Checks timesteps that the user gives.</summary>
-    private protected void CheckTimesteps(IReadOnlyList<int> timesteps)
+    /// <param name="timesteps">The timesteps.</param>
+    /// <param name="areSpacedByNoise">Whether the options space timesteps by the noise.</param>
+    private protected void CheckTimesteps(IReadOnlyList<int> timesteps, bool areSpacedByNoise = false)
     {
         ArgumentNullException.ThrowIfNull(timesteps);
         if (timesteps.Count == 0 || timesteps[0] >= TrainTimesteps || timesteps[^1] < 0
@@ -249,6 +251,9 @@ public abstract class NoiseScheduler : IDisposable
             throw new ArgumentException(
                 $"The timesteps are [{string.Join(", ", timesteps.Take(10))}]; expected falling timesteps from "
                 + $"{TrainTimesteps - 1} to 0.", nameof(timesteps));
+        if (areSpacedByNoise)
+            throw new ArgumentException(
+                "Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
     }
 
     /// <summary>Forgets earlier steps, and releases their tensors.</summary>
