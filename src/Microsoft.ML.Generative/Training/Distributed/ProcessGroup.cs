@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.ML.Generative.Data.Batches;
@@ -6,17 +5,12 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training.Distributed;
 
-/// <summary>
-/// The processes of one training. Before anything is exchanged, all meet: each tells process 0 whether it continues, and learns from it
-/// whether all do. So an error or a cancellation in one of them ends all at the same place, and one that does not come is named.
-/// </summary>
+/// <summary>The processes of one training, and what they exchange: values, bytes and tensors. Before each exchange they meet.</summary>
 internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout, ExchangeTimes? times = null)
     : IGradientExchange, IDisposable
 {
-    private static readonly TimeSpan _afterTimeout = TimeSpan.FromMilliseconds(10);
-
+    private readonly ProcessMeetings _meetings = new(transport, timeout);
     private ITensorExchange _exchange = new TransportExchange(transport, timeout);
-    private bool _hasEnded;
 
     /// <summary>The number of this process, from 0.</summary>
     public int Rank => transport.Rank;
@@ -27,11 +21,11 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <summary>Whether this process validates, reports and writes files.</summary>
     public bool IsLeader => Rank == 0;
 
-    /// <summary>Whether the training was canceled, in this process or another.</summary>
-    public bool IsCanceled { get; private set; }
+    /// <inheritdoc cref="ProcessMeetings.IsCanceled"/>
+    public bool IsCanceled => _meetings.IsCanceled;
 
-    /// <summary>Whether it was canceled because the system has asked one of the processes to end.</summary>
-    public bool IsTerminating { get; private set; }
+    /// <inheritdoc cref="ProcessMeetings.IsTerminating"/>
+    public bool IsTerminating => _meetings.IsTerminating;
 
     /// <summary>How long gradients are on their way.</summary>
     public ExchangeTimes Times { get; } = times ?? new ExchangeTimes();
@@ -78,8 +72,8 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     }
 
     /// <summary>Meets the others before buckets of gradients are summed.</summary>
-    /// <inheritdoc cref="Meet" path="/exception"/>
-    public void MeetForGradients() => Meet("gradients", [], []);
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
+    public void MeetForGradients() => _meetings.Meet("gradients", [], []);
 
     /// <inheritdoc cref="ITensorExchange.Mark"/>
     public nint Mark() => _exchange.Mark();
@@ -110,16 +104,16 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     }
 
     /// <summary>The sums of values over all processes.</summary>
-    /// <inheritdoc cref="Meet" path="/exception"/>
-    public double[] Sum(string operation, params double[] values) => Meet(operation, values, []).Result.Sums;
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
+    public double[] Sum(string operation, params double[] values) => _meetings.Meet(operation, values, []).Result.Sums;
 
     /// <summary>The sums of values over the first processes, which alone take part.</summary>
     /// <param name="operation">What is summed.</param>
     /// <param name="processes">How many of the processes have values.</param>
     /// <param name="values">Those of this process.</param>
-    /// <inheritdoc cref="Meet" path="/exception"/>
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
     public double[] SumOfFirst(string operation, int processes, double[] values) =>
-        Meet(operation, values, [], present: processes).Result.Sums;
+        _meetings.Meet(operation, values, [], present: processes).Result.Sums;
 
     /// <summary>
     /// Weighted means over all processes of tensors that all have, in place; with a total weight of 0 they stay as they are.
@@ -128,7 +122,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <param name="sums">The weighted sums of this process.</param>
     /// <param name="weight">Their weight.</param>
     /// <returns>The total weight.</returns>
-    /// <inheritdoc cref="Meet" path="/exception"/>
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
     public double Sum(string operation, IEnumerable<torch.Tensor> sums, double weight)
     {
         double total = Sum(operation, weight)[0];
@@ -147,7 +141,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <param name="values">The values of a row.</param>
     /// <param name="device">The device of the rows.</param>
     /// <returns>[rows, values].</returns>
-    /// <inheritdoc cref="Meet" path="/exception"/>
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
     public torch.Tensor Join(
         string operation, IEnumerable<(long First, torch.Tensor Rows)> own, long rows, long values, torch.Device device)
     {
@@ -160,48 +154,47 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     }
 
     /// <summary>Bytes of all processes in all of them, in the order of their numbers.</summary>
-    /// <inheritdoc cref="Meet" path="/exception"/>
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
     public byte[][] Gather(string operation, byte[] own)
     {
-        (_, byte[][] others) = Meet(operation, [], IsLeader ? [] : own);
+        (_, byte[][] others) = _meetings.Meet(operation, [], IsLeader ? [] : own);
         byte[] all = IsLeader ? JsonSerializer.SerializeToUtf8Bytes<byte[][]>([own, .. others]) : [];
         return JsonSerializer.Deserialize<byte[][]>(FromLeader(operation, all))!;
     }
 
     /// <summary>Bytes of process 0 in all processes.</summary>
-    /// <inheritdoc cref="Meet" path="/exception"/>
-    public byte[] FromLeader(string operation, byte[] bytes) => Meet(operation, [], IsLeader ? bytes : []).Result.Payload;
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
+    public byte[] FromLeader(string operation, byte[] bytes) => _meetings.Meet(operation, [], IsLeader ? bytes : []).Result.Payload;
 
     /// <summary>Bytes of the other processes in process 0, in the order of their numbers; nothing in the others.</summary>
     /// <param name="operation">What is gathered.</param>
     /// <param name="bytes">Those of this process.</param>
     /// <param name="isCanceled">Whether this process is asked to stop: then <see cref="IsCanceled"/> is true in all of them.</param>
     /// <param name="isTerminating">Whether it is so because it has to end.</param>
-    /// <inheritdoc cref="Meet" path="/exception"/>
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
     public byte[][] ToLeader(string operation, byte[] bytes, bool isCanceled, bool isTerminating)
     {
         (ProcessNote result, byte[][] others) =
-            Meet(operation, [isCanceled ? 1 : 0, isTerminating ? 1 : 0], IsLeader ? [] : bytes);
-        IsCanceled |= result.Sums[0] > 0;
-        IsTerminating |= result.Sums[1] > 0;
+            _meetings.Meet(operation, [isCanceled ? 1 : 0, isTerminating ? 1 : 0], IsLeader ? [] : bytes);
+        _meetings.NoteCancellation(isCanceled: result.Sums[0] > 0, isTerminating: result.Sums[1] > 0);
         return others;
     }
 
     /// <summary>Gives all processes the values that tensors have in process 0.</summary>
-    /// <inheritdoc cref="Meet" path="/exception"/>
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
     public void Broadcast(string operation, IEnumerable<torch.Tensor> tensors)
     {
-        Meet(operation, [], []);
+        _meetings.Meet(operation, [], []);
         CarryAll(exchange => exchange.Broadcast(tensors.Select(t => (0, t))));
     }
 
     /// <summary>Sums tensors over all processes, each in the process that owns it; in the others it loses its values.</summary>
     /// <param name="operation">What is summed.</param>
     /// <param name="parts">A tensor of each process, in the order of their numbers.</param>
-    /// <inheritdoc cref="Meet" path="/exception"/>
+    /// <inheritdoc cref="ProcessMeetings.Meet" path="/exception"/>
     public void SumIntoOwners(string operation, IReadOnlyList<torch.Tensor> parts)
     {
-        Meet(operation, [], []);
+        _meetings.Meet(operation, [], []);
         CarryAll(exchange => exchange.SumIntoOwners(parts));
     }
 
@@ -209,7 +202,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <inheritdoc cref="SumIntoOwners"/>
     public void FromOwners(string operation, IReadOnlyList<torch.Tensor> parts)
     {
-        Meet(operation, [], []);
+        _meetings.Meet(operation, [], []);
         CarryAll(exchange => exchange.Broadcast(parts.Index()));
     }
 
@@ -229,63 +222,32 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         if (!own.AsSpan(0, all.Length).SequenceEqual(leader.AsSpan(0, all.Length)))
         {
             throw new InvalidOperationException(
-                $"Process {Number(Rank)} has other training data than process 0: all have to read the same rows.");
+                $"Process {RankText} has other training data than process 0: all have to read the same rows.");
         }
 
         if (own[^1] != leader[^1])
         {
             throw new InvalidOperationException(
-                $"Process {Number(Rank)} has other {nameof(TrainingOptions.ValidationData)} than process 0: "
+                $"Process {RankText} has other {nameof(TrainingOptions.ValidationData)} than process 0: "
                 + "all have to read the same rows.");
         }
     }
 
-    /// <summary>Waits for all processes to have their model.</summary>
-    /// <inheritdoc cref="Meet" path="/exception"/>
-    public void End()
-    {
-        Meet("the end of the training", [], []);
-        _hasEnded = true;
-    }
+    /// <inheritdoc cref="ProcessMeetings.End"/>
+    public void End() => _meetings.End();
 
-    /// <summary>Tells the others that this process does not continue, unless they know it.</summary>
+    /// <inheritdoc cref="ProcessMeetings.Fail"/>
     public void Fail(Exception reason)
     {
         EndExchange();
-        bool isCanceled = reason is OperationCanceledException;
-        if (_hasEnded || (isCanceled && IsCanceled))
-            return;
-        try
-        {
-            Meet(
-                "an error", [], [], isCanceled ? ProcessState.Canceled : ProcessState.Failed,
-                isCanceled ? "" : $"Process {Number(Rank)} of {Number(Size)} has failed: {reason.Message}");
-        }
-        catch (Exception e) when (e is InvalidOperationException or OperationCanceledException or TimeoutException)
-        {
-            // The caller throws its own.
-        }
-
-        _hasEnded = !isCanceled;
+        _meetings.Fail(reason);
     }
 
-    /// <summary>Cancels all processes, unless they are.</summary>
-    /// <param name="isTerminating">Whether this process has to end.</param>
-    /// <exception cref="InvalidOperationException">Another has failed meanwhile.</exception>
-    /// <exception cref="TimeoutException">A process does not answer; the message names it.</exception>
+    /// <inheritdoc cref="ProcessMeetings.Cancel"/>
     public void Cancel(bool isTerminating = false)
     {
         EndExchange();
-        if (IsCanceled || _hasEnded)
-            return;
-        try
-        {
-            Meet("a cancellation", [], [], ProcessState.Canceled, isTerminating ? TerminationRequest.Message : "");
-        }
-        catch (OperationCanceledException)
-        {
-            // Now all know it.
-        }
+        _meetings.Cancel(isTerminating);
     }
 
     // The others wait for what this process has begun.
@@ -299,103 +261,6 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         {
             // The caller throws its own.
         }
-    }
-
-    /// <exception cref="InvalidOperationException">A process has failed, or is elsewhere in its program.</exception>
-    /// <exception cref="OperationCanceledException">A process was canceled.</exception>
-    /// <exception cref="TimeoutException">A process does not answer; the message names it.</exception>
-    private (ProcessNote Result, byte[][] Others) Meet(
-        string operation, double[] sums, byte[] payload, ProcessState state = ProcessState.Continues, string text = "",
-        int? present = null)
-    {
-        var own = new ProcessNote(state, operation, text, sums, payload);
-        (ProcessNote result, byte[][] others) = IsLeader ? Lead(own, present ?? Size) : (Follow(own), []);
-        switch (result.State)
-        {
-            case ProcessState.Failed:
-                _hasEnded = true;
-                throw new InvalidOperationException(result.Text);
-            case ProcessState.Canceled:
-                IsCanceled = true;
-                IsTerminating |= result.Text.Length > 0;
-                throw new OperationCanceledException("The training was canceled in one of its processes.");
-            default:
-                return (result, others);
-        }
-    }
-
-    private (ProcessNote Result, byte[][] Others) Lead(ProcessNote own, int present)
-    {
-        var notes = new ProcessNote?[present];
-        notes[0] = own;
-        var watch = Stopwatch.StartNew();
-        for (int rank = 1; rank < present; rank++)
-            notes[rank] = Hear(rank);
-        ProcessNote result = Decide(own, notes);
-        byte[] bytes = result.ToBytes();
-        for (int rank = 1; rank < (result.State == ProcessState.Continues ? present : Size); rank++)
-        {
-            // Who has nothing to do here learns of an end where it meets the others next.
-            if ((rank < present ? notes[rank] : Hear(rank)) is not null)
-                Send(rank, bytes);
-        }
-
-        if (notes.Contains(null))
-            throw Ended(result.Text);
-        return (result, [.. notes.Skip(1).Select(n => n!.Payload)]);
-
-        // Those that have come are heard also where an earlier one has not.
-        ProcessNote? Hear(int rank)
-        {
-            TimeSpan left = timeout - watch.Elapsed;
-            return Receive(rank, left > _afterTimeout ? left : _afterTimeout);
-        }
-    }
-
-    private ProcessNote Decide(ProcessNote own, ProcessNote?[] notes)
-    {
-        int[] missing = [.. Enumerable.Range(0, notes.Length).Where(r => notes[r] is null)];
-        if (missing.Length > 0)
-            return Failed(NoAnswer(missing));
-        if (notes.FirstOrDefault(n => n!.State == ProcessState.Failed) is { } failed)
-            return Failed(failed.Text);
-        if (notes.Where(n => n!.State == ProcessState.Canceled).MaxBy(n => n!.Text.Length) is { } canceled)
-            return canceled with { Sums = [], Payload = [] };
-        int other = Array.FindIndex(notes, n => n!.Operation != own.Operation || n.Sums.Length != own.Sums.Length);
-        if (other >= 0)
-        {
-            return Failed(
-                $"The processes of the training do different things: process {Number(other)} is at {notes[other]!.Operation}, process 0 at "
-                + $"{own.Operation}. All have to run the same program with the same options and data.");
-        }
-
-        // In the order of the processes, so that the sums are the same in each run.
-        return own with { Sums = [.. own.Sums.Select((_, i) => notes.Sum(n => n!.Sums[i]))] };
-
-        ProcessNote Failed(string reason) => own with { State = ProcessState.Failed, Text = reason, Sums = [], Payload = [] };
-    }
-
-    private ProcessNote Follow(ProcessNote own)
-    {
-        Send(0, own.ToBytes());
-        // Process 0 waits as long for the last of the others, and is to be the one that names it.
-        return Receive(0, timeout + timeout / 2) ?? throw Ended(NoAnswer([0]));
-    }
-
-    private void Send(int rank, byte[] bytes)
-    {
-        byte[] header = BitConverter.GetBytes(bytes.Length);
-        if (!transport.TrySend(rank, header, timeout) || !transport.TrySend(rank, bytes, timeout))
-            throw Ended(NoAnswer([rank]));
-    }
-
-    private ProcessNote? Receive(int rank, TimeSpan limit)
-    {
-        var header = new byte[ProcessNote.HeaderBytes];
-        if (!transport.TryReceive(rank, header, limit))
-            return null;
-        var bytes = new byte[BitConverter.ToInt32(header)];
-        return transport.TryReceive(rank, bytes, limit) ? ProcessNote.FromBytes(bytes) : null;
     }
 
     private void CarryAll(Action<ITensorExchange> act)
@@ -420,25 +285,10 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         }
         catch (TimeoutException)
         {
-            _hasEnded = true;
-            transport.Abandon();
+            _meetings.Abandon();
             throw;
         }
     }
 
-    private TimeoutException Ended(string text)
-    {
-        _hasEnded = true;
-        transport.Abandon();
-        return new TimeoutException(text);
-    }
-
-    private string NoAnswer(int[] ranks) =>
-        $"Process{(ranks.Length == 1 ? "" : "es")} {string.Join(", ", ranks.Select(Number))} of {Number(Size)} did not answer for "
-        + $"{Seconds(timeout)} ({nameof(TrainingOptions.Distributed)}.{nameof(DistributedOptions.Timeout)}): the training cannot continue "
-        + "without. It can be resumed from its last checkpoint.";
-
-    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s");
-
-    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+    private string RankText => Rank.ToString(CultureInfo.InvariantCulture);
 }

@@ -49,7 +49,7 @@ internal static class JinjaMethods
         "rfind" => (_, a) => Find(text.Value, a.Bind(name, "sub!").Text("sub").Value, isLast: true),
         "index" => (_, a) => Find(text.Value, a.Bind(name, "sub!").Text("sub").Value, isLast: false) is >= 0 and var place
             ? place : throw new JinjaException("the text that 'index' looks for is not there"),
-        "join" => (f, a) => JinjaFilters.Join(f.Budget, JinjaValues.Items(f.Budget, a.Bind(name, "items!")["items"])
+        "join" => (f, a) => JinjaTextFilters.Join(f.Budget, JinjaValues.Items(f.Budget, a.Bind(name, "items!")["items"])
             .Select(i => JinjaValues.Text(i, "an element of 'join'")), text),
         "isdigit" or "isdecimal" or "isnumeric" => (_, _) => All(text, Rune.IsDigit),
         "isalpha" => (_, _) => All(text, Rune.IsLetter),
