@@ -30,7 +30,9 @@ public sealed class ComposeOptions
     /// <summary>Quarter notes of a bar, 1 to 16. Default: 4.</summary>
     public int QuartersPerBar { get; set; } = 4;
 
-    /// <summary>As of texts: below 1 more usual music, above 1 bolder; 0: always the most probable token. Default: 1.</summary>
+    /// <summary>
+    /// As of texts, 0.000001 to 100: below 1 more usual music, above 1 bolder. 0: always the most probable token. Default: 1.
+    /// </summary>
     public double Temperature { get; set; } = 1;
 
     /// <summary>

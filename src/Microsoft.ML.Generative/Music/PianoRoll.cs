@@ -48,10 +48,6 @@ public sealed record PianoRoll
     /// <summary>Values of an image.</summary>
     public int Size => Channels * Pitches * Steps;
 
-    /// <summary>Ticks of an image's steps in a piece.</summary>
-    /// <param name="ticksPerQuarter">Ticks of a quarter note in the piece.</param>
-    internal long TicksIn(int ticksPerQuarter) => (long)Steps * ticksPerQuarter / StepsPerQuarter;
-
     /// <summary>Makes the image of a piece's beginning. Pitches out of the range are left out.</summary>
     /// <param name="piece">The piece.</param>
     /// <returns><see cref="Size"/> values, plane by plane, row by row.</returns>

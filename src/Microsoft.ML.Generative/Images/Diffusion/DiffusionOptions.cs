@@ -148,10 +148,10 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane per channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the images in pixels. Default: that of the column's type or first image.</summary>
+    /// <summary>Height of the images in pixels, at least 1. Default: that of the column's type or first image.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the images in pixels. Default: that of the column's type or first image.</summary>
+    /// <summary>Width of the images in pixels, at least 1. Default: that of the column's type or first image.</summary>
     public int? Width { get; set; }
 
     /// <summary>

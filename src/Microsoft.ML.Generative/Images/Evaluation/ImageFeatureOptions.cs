@@ -12,11 +12,12 @@ public sealed class ImageFeatureOptions
     public int? Channels { get; set; }
 
     /// <summary>
-    /// Height that images are resized to, by bilinear interpolation. Default: what an ONNX file asks for, else their own.
+    /// Height in pixels that images are resized to, at least 1, by bilinear interpolation. Default: what an ONNX file asks for, else their
+    /// own.
     /// </summary>
     public int? Height { get; set; }
 
-    /// <summary>Width that images are resized to. Default: what an ONNX file asks for, else their own.</summary>
+    /// <summary>Width in pixels that images are resized to, at least 1. Default: what an ONNX file asks for, else their own.</summary>
     public int? Width { get; set; }
 
     /// <summary>Subtracted from the images' values in 0..1: one number, or one a channel. Default: 0.</summary>

@@ -123,10 +123,10 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
     /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels, at least 1. Default: what the column's type or first image says.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels, at least 1. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
     /// <summary>

@@ -35,8 +35,12 @@ internal abstract class BlockFormat(string name, int blockSize, int blockBytes)
     public static BlockFormat Q6_K { get; } = new Q6_KBlocks();
 
     /// <summary>The format of a name; <see langword="null"/>: there is none.</summary>
-    public static BlockFormat? Find(string name) =>
-        Array.Find([F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K], format => format.Name == name);
+    public static BlockFormat? Find(string name) => Array.Find(All, format => format.Name == name);
+
+    /// <summary>The names of all formats.</summary>
+    public static IEnumerable<string> Names => All.Select(format => format.Name);
+
+    private static BlockFormat[] All => [F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K];
 
     public string Name => name;
 

@@ -43,9 +43,6 @@ internal sealed class VoiceTokens : MusicTokens
     /// <summary>The words of a piece, four a step.</summary>
     internal string[] GridOf(NoteSequence piece, int steps = 0) => [.. Write(piece, steps)];
 
-    /// <summary>The notes of such words.</summary>
-    internal IReadOnlyList<Note> NotesOf(IEnumerable<string> words) => [.. Read(words)];
-
     private protected override IEnumerable<string> Words() => Names.SelectMany(name => Enumerable.Range(_lowest, _highest - _lowest + 1)
         .Select(pitch => WordOf(name, pitch)).Prepend($"{name}{Silent}"));
 

@@ -31,7 +31,7 @@ internal static partial class SafetensorsShards
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxShardBytes, 1);
         if (!SafetensorsIndexJson.IsPlainName(name + SafetensorsReader.Extension))
-            throw new ArgumentException($"'{name}' cannot begin the name of a file.", nameof(name));
+            throw new ArgumentException($"'{name}' cannot begin the name of a file; expected a name without a folder.", nameof(name));
         TorchRuntime.EnsureLoaded();
 
         List<List<(string Name, torch.Tensor Tensor)>> shards = Split(

@@ -41,7 +41,12 @@ internal sealed record SequenceToSequenceDefinition(
         Defaults.Validate(Architecture.VocabularySize);
         OptionChecks.Defined(WeightFormat);
         if (WeightFormat == WeightFormat.Mixed)
-            throw new ArgumentException($"The weights' format is {WeightFormat}, which encoder–decoders do not have.");
+        {
+            throw new ArgumentException(
+                $"The weights' format is {WeightFormat}, which encoder–decoders do not have; expected one of "
+                + $"{string.Join(", ", Enum.GetValues<WeightFormat>().Where(f => f != WeightFormat.Mixed))}.");
+        }
+
         LoraShapes.Validate(Adapters, ActiveAdapter);
     }
 }

@@ -5,7 +5,6 @@ using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Encoders;
 using Microsoft.ML.Generative.Text.LanguageModels;
-using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
@@ -133,7 +132,4 @@ public abstract class EncoderTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Encodes a text of a row.</summary>
     /// <exception cref="InvalidDataException">The text cannot be encoded; the message names column and row.</exception>
     private protected EncodedText Encode(string column, long row, string text) => RowErrors.Name(column, row, () => Codec.Encode(text));
-
-    private protected static IReadOnlyDictionary<string, Action<Stream>> TokenizerEntries(GenerativeTokenizer tokenizer) =>
-        TokenizerFiles.Entries(tokenizer);
 }

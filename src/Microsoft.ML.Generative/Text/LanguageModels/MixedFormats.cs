@@ -40,5 +40,6 @@ internal static class MixedFormats
 
     private static BlockFormat Find(string name) => name is not null && BlockFormat.Find(name) is { } format
         ? format
-        : throw new ArgumentException($"{Quoted.Text(name ?? "")} is no format of weights.");
+        : throw new ArgumentException(
+            $"{Quoted.Text(name ?? "")} is no format of weights; expected one of {string.Join(", ", BlockFormat.Names)}.");
 }

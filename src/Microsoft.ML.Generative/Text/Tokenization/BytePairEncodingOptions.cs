@@ -13,7 +13,9 @@ public sealed class BytePairEncodingOptions
         public const int MinimumFrequency = 2;
     }
 
-    /// <summary>The number of tokens: 256 for the bytes, merged ones, and that of <see cref="EndOfTextToken"/>. Default: 4,096.</summary>
+    /// <summary>
+    /// The number of tokens, below 4,194,304: 256 for the bytes, merged ones, and that of <see cref="EndOfTextToken"/>. Default: 4,096.
+    /// </summary>
     public int VocabularySize { get; set; } = Defaults.VocabularySize;
 
     /// <summary>

@@ -14,8 +14,8 @@ public sealed class WordPieceOptions
     }
 
     /// <summary>
-    /// The number of tokens: [PAD], [UNK], [CLS], [SEP] and [MASK], characters, and merged ones. Where there are more characters than fit,
-    /// the rarest are left out, and words with them become [UNK]. Default: 4,096.
+    /// The number of tokens, 6 to below 4,194,304: [PAD], [UNK], [CLS], [SEP] and [MASK], characters, and merged ones. Where there are more
+    /// characters than fit, the rarest are left out, and words with them become [UNK]. Default: 4,096.
     /// </summary>
     public int VocabularySize { get; set; } = Defaults.VocabularySize;
 

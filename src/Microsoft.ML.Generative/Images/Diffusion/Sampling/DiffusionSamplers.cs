@@ -36,7 +36,12 @@ internal static class DiffusionSamplers
             throw new ArgumentException(
                 $"{nameof(DiffusionGenerateOptions.Eta)} is {eta}, which is for {DiffusionSampler.Ddim}; the sampler is {sampler}.");
         if (sampler == DiffusionSampler.FlowMatchEuler != isFlow)
-            throw new ArgumentException($"The sampler {sampler} cannot be used with a model of {architecture.Process}.");
+        {
+            throw new ArgumentException(
+                $"The sampler {sampler} cannot be used with a model of {architecture.Process}; expected "
+                + $"{(isFlow ? "" : "another than ")}{DiffusionSampler.FlowMatchEuler}.");
+        }
+
         return SchedulerKinds.Of(sampler).CreateFor(architecture, eta);
     }
 

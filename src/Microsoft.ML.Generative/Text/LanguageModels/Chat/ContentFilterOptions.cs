@@ -12,7 +12,7 @@ public sealed class ContentFilterOptions
     /// </summary>
     public required Func<string, double> Score { get; init; }
 
-    /// <summary>Sentences with this score or a higher one are refused. Default: 0.5.</summary>
+    /// <summary>Sentences with this score or a higher one are refused: any finite number. Default: 0.5.</summary>
     public double Threshold { get; init; } = 0.5;
 
     /// <summary>The answer in place of one that is refused, or to a request that is. Default: "I cannot help with that."</summary>
