@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the library and uses it as a user would: a new console application outside the repository, with the package references
+# Builds the library, packs it and uses it as a user would: a new console application outside the repository, with the package references
 # that README.md names. One process trains and saves; a second one only calls
 # MLContext.Model.Load and transforms. Both must give the same scores.
 # The templates of dotnet new must make projects that build and run with the packages.
@@ -7,10 +7,15 @@
 # The package for GPUs must bring the natives of each system, and no others; packages without content stand for these, 3 GB each.
 # The tool is installed and describes the model.
 # Then the same application without libtorch must fail with one sentence that says what to add.
-# Usage: eng/check-package.sh [runtime identifier of libtorch, default linux-x64]
+# Usage: eng/check-package.sh [--no-build] [runtime identifier of libtorch, default linux-x64]
 set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/.." && pwd)
+builds=true
+if [[ ${1:-} == --no-build ]]; then
+  builds=false
+  shift
+fi
 native=libtorch-cpu-${1:-linux-x64}
 work=$(mktemp -d)
 suffix=ci.$(date -u +%Y%m%d%H%M%S).$$
@@ -45,15 +50,12 @@ local_feed() { # local_feed <pattern>...: packages that match come from the fold
 XML
 }
 
-# --- the package ---
+# --- the packages ---
 
-pack() { # pack <project>: another version compiles it anew; the build of the repository has analyzed the code
-  dotnet pack "$repository/src/$1" -c Release -o "$work/feed" --version-suffix "$suffix" -p:RunAnalyzers=false
-}
-
-pack Microsoft.ML.Generative
-package=$(find "$work/feed" -name "Microsoft.ML.Generative.*-$suffix.nupkg")
-symbols=$(find "$work/feed" -name "Microsoft.ML.Generative.*-$suffix.snupkg")
+[[ $builds == false ]] || dotnet build "$repository/eng/packages.slnf" -c Release
+dotnet pack "$repository/eng/packages.slnf" -c Release --no-build -o "$work/feed" --version-suffix "$suffix"
+package=$(find "$work/feed" -name "Microsoft.ML.Generative.[0-9]*-$suffix.nupkg")
+symbols=$(find "$work/feed" -name "Microsoft.ML.Generative.[0-9]*-$suffix.snupkg")
 [[ -n $package ]] || fail "no package was written to $work/feed"
 [[ -n $symbols ]] || fail "no symbol package was written to $work/feed"
 version=$(basename "$package" .nupkg)
@@ -94,7 +96,6 @@ rm -f "$nuspec"
 
 # --- the package for ONNX ---
 
-pack Microsoft.ML.Generative.Onnx
 onnx=$(find "$work/feed" -name "Microsoft.ML.Generative.Onnx.*-$suffix.nupkg")
 [[ -n $onnx ]] || fail "no package for ONNX was written to $work/feed"
 for entry in README.md lib/net10.0/Microsoft.ML.Generative.Onnx.dll lib/net10.0/Microsoft.ML.Generative.Onnx.xml; do
@@ -111,7 +112,6 @@ rm -f "$nuspec"
 
 # --- the package for ASP.NET ---
 
-pack Microsoft.ML.Generative.AspNetCore
 server=$(find "$work/feed" -name "Microsoft.ML.Generative.AspNetCore.*-$suffix.nupkg")
 [[ -n $server ]] || fail "no package for ASP.NET was written to $work/feed"
 for entry in README.md lib/net10.0/Microsoft.ML.Generative.AspNetCore.dll lib/net10.0/Microsoft.ML.Generative.AspNetCore.xml; do
@@ -127,7 +127,6 @@ rm -f "$nuspec"
 
 # --- the tool ---
 
-pack Microsoft.ML.Generative.Tool
 tool=$(find "$work/feed" -name "Microsoft.ML.Generative.Tool.*-$suffix.nupkg")
 [[ -n $tool ]] || fail "no package of the tool was written to $work/feed"
 for entry in README.md tools/net10.0/any/DotnetToolSettings.xml tools/net10.0/any/Microsoft.ML.Generative.Tool.dll \
@@ -138,7 +137,6 @@ done
 
 # --- the package for GPUs ---
 
-pack Microsoft.ML.Generative.Gpu
 gpu=$(find "$work/feed" -name "Microsoft.ML.Generative.Gpu.*-$suffix.nupkg")
 [[ -n $gpu ]] || fail "no package for GPUs was written to $work/feed"
 for entry in README.md runtime.json lib/net10.0/_._ buildTransitive/Microsoft.ML.Generative.Gpu.targets; do
@@ -204,7 +202,6 @@ grep -qF "MLGEN0002: Microsoft.ML.Generative.Gpu brings CUDA for the runtime ide
 
 # --- the templates ---
 
-pack Microsoft.ML.Generative.Templates
 mkdir "$work/templates"
 cd "$work/templates"
 local_feed 'Microsoft.ML.Generative*'
