@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using TorchSharp;
 
 /// <summary>One of the processes of a training.</summary>
 internal static class DistributedTraining
@@ -50,6 +51,8 @@ internal static class DistributedTraining
             Distributed = number is null ? null : new DistributedOptions { Timeout = TimeSpan.FromSeconds(30), BucketSize = 1 },
         };
         using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(watched);
+        // A launcher may give each process one core: libtorch would have other threads, and other sums, than in a process alone.
+        torch.set_num_threads(1);
         float[] latent = [.. model.Transform(ml.Data.TakeRows(rows, 10)).GetColumn<float[]>("Latent").SelectMany(v => v)];
         File.WriteAllBytes($"{file}.{rank}", MemoryMarshal.AsBytes<float>(latent).ToArray());
     }

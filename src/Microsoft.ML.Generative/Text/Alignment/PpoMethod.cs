@@ -1,5 +1,7 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using static TorchSharp.torch;
 
@@ -49,7 +51,7 @@ internal sealed class PpoMethod(
         }
     }
 
-    public override JsonNode? SaveState() => JsonValue.Create(_klCoefficient);
+    public override JsonNode? SaveState() => JsonSerializer.SerializeToNode(_klCoefficient, ExactDoubles.Options);
 
     public override void RestoreState(JsonNode? state) => _klCoefficient = state!.GetValue<double>();
 

@@ -27,7 +27,7 @@ internal static class CheckpointFile
         }
 
         var writer = new EntryWriter(Save);
-        writer.Write(StateEntry, entry => JsonSerializer.Serialize(entry, state, ModelConfigJson.Options));
+        writer.Write(StateEntry, entry => JsonSerializer.Serialize(entry, state, ExactDoubles.Options));
         writer.Write(TensorsEntry, entry => SafetensorsWriter.Write(entry, tensors));
         writer.Finish();
     });

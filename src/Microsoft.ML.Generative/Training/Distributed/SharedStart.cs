@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training.Checkpoints;
 using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
@@ -19,8 +20,8 @@ internal sealed class SharedStart(
     {
         var own = new Place(
             step, gradientNorm, isFinished, [.. feeds.Select(f => f.Position)], [.. networks.Select(n => n.Steps)], best?.Score);
-        byte[] bytes = group.FromLeader("the beginning of a loop", JsonSerializer.SerializeToUtf8Bytes(own));
-        Place place = JsonSerializer.Deserialize<Place>(bytes)!;
+        byte[] bytes = group.FromLeader("the beginning of a loop", JsonSerializer.SerializeToUtf8Bytes(own, ExactDoubles.Options));
+        Place place = JsonSerializer.Deserialize<Place>(bytes, ExactDoubles.Options)!;
         if (!group.IsLeader)
         {
             for (int i = 0; i < networks.Count; i++)
