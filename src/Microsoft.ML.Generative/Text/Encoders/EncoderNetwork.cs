@@ -117,9 +117,8 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
         {
             TransformerBlock block = _blocks[i];
             (RotaryPositions? rotary, Tensor? mask) = surroundings[i];
-            x = UsesRecompute
-                ? Recompute.Call(before => block.Forward(before, rotary, mask), x)
-                : block.Forward(x, rotary, mask, lengths: input.Packed?.Lengths);
+            Tensor Run(Tensor before) => block.Forward(before, rotary, mask, lengths: input.Packed?.Lengths);
+            x = UsesRecompute ? Recompute.Call(Run, x) : Run(x);
         }
 
         return norm?.call(x) ?? x;

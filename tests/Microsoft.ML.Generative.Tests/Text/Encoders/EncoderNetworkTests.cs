@@ -176,6 +176,7 @@ public sealed class EncoderNetworkTests
     public void Texts_without_padding_have_the_results_of_texts_alone_in_their_order()
     {
         using EncoderNetwork learned = Create(Packable);
+        using EncoderNetwork recomputing = RandomNetworks.Create(() => new EncoderNetwork(Packable) { UsesRecompute = true });
         // A window that reaches beyond all texts but the longest, which is padded then.
         using EncoderNetwork rotary = Create(Packable with
         {
@@ -200,9 +201,10 @@ public sealed class EncoderNetworkTests
         ];
         foreach (EmbeddingPooling pooling in Enum.GetValues<EmbeddingPooling>())
         {
-            foreach (EncoderNetwork network in pooling == EmbeddingPooling.Pooler ? [learned] : (EncoderNetwork[])[learned, rotary])
+            EncoderNetwork[] networks = pooling == EmbeddingPooling.Pooler ? [learned, recomputing] : [learned, recomputing, rotary];
+            foreach (EncoderNetwork network in networks)
             {
-                EncodedText[] own = [.. texts.Select(text => network == learned ? text : new EncodedText(text.Ids, text.Ids.Length))];
+                EncodedText[] own = [.. texts.Select(text => network == rotary ? new EncodedText(text.Ids, text.Ids.Length) : text)];
                 torch.Tensor together = EncoderRows.Compute(own, torch.CPU, Embed, longestPacked: network.LongestPacked);
                 float[] alone = [.. own.SelectMany(text => TensorMemory.ToArray<float>(Embed(EncoderRows.Pad([text], torch.CPU))))];
                 Close(alone, TensorMemory.ToArray<float>(together));
