@@ -60,7 +60,7 @@ internal static class MadeConversations
         "president", "breakfast", "holiday", "airport", "dinosaur", "weather", "street", "sister", "dinner", "bicycle", "neighbor", "boss",
     ];
 
-    // What people talk of, so that the words of their examples are no strangers to the model.
+    // What people talk of, so that the model has met the words of their examples.
     private static readonly string[] _everyday =
     [
         "bread", "butter", "cheese", "chocolate", "coffee", "soup", "pancakes", "strawberry", "pizza", "potato", "sugar", "water", "house",

@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training.Reporting;
 
-/// <summary>Tells how a loop is doing: in the log, to the options' listener, in TensorBoard and by previews.</summary>
+/// <summary>Reports how a loop is doing: in the log, to the options' listener, in TensorBoard and by previews.</summary>
 internal sealed class TrainingReporter
 {
     private readonly TrainingRun _run;
