@@ -77,12 +77,8 @@ internal static class MusicWorkload
         };
 
         NoteSequence[] Harmonize(double voiceLeadingWeight) => [.. bach.Take(HarmonizedPieces).Select((piece, i) =>
-        {
-            NoteSequence melody = piece.OfVoice(0);
-            int semitones = MusicKey.Estimate(melody).SemitonesToNatural;
-            var options = new HarmonizeOptions { VoiceLeadingWeight = voiceLeadingWeight, Seed = i };
-            return harmonizer.Harmonize(melody.Transpose(semitones), options).Transpose(-semitones);
-        })];
+            harmonizer.HarmonizeInNaturalKey(
+                piece, options: new HarmonizeOptions { VoiceLeadingWeight = voiceLeadingWeight, Seed = i }))];
     }
 
     public static object RunVae(BenchmarkSettings settings)

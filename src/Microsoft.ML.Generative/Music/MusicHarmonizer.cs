@@ -74,14 +74,7 @@ public sealed class MusicHarmonizer
         ArgumentNullException.ThrowIfNull(piece);
         options ??= new HarmonizeOptions();
         options.Validate();
-        NoteSequence given = piece.With([.. piece.Notes.Where(note => options.GivenVoices.Contains(note.Voice))]);
-        if (given.Notes.Count == 0)
-        {
-            throw new ArgumentException(
-                $"The piece has no note of the voices {string.Join(", ", options.GivenVoices)}, which {nameof(options.GivenVoices)} says "
-                + "to keep.", nameof(piece));
-        }
-
+        NoteSequence given = Given(piece, options);
         string[] words = _tokens.GridOf(given);
         NoteSequence composed = Compose(words, voice => options.GivenVoices.Contains(voice), options);
         IEnumerable<Note> added = composed.Notes.Where(note => !options.GivenVoices.Contains(note.Voice)).Select(note => note with
@@ -93,6 +86,28 @@ public sealed class MusicHarmonizer
         });
         NoteSequence all = given.With([.. given.Notes, .. added]);
         return options.Tempo is { } tempo ? all.WithTempo(tempo) : all;
+    }
+
+    /// <summary>
+    /// Composes the other voices in C major or A minor, the keys without sharps and flats: the piece is transposed there and back. For
+    /// models that were trained in these keys, see <see cref="MusicKey.SemitonesToNatural"/>.
+    /// </summary>
+    /// <param name="piece">The piece; the notes of <see cref="HarmonizeOptions.GivenVoices"/> count, of which there has to be one.</param>
+    /// <param name="key">The piece's key. Default: the one that <see cref="MusicKey.Estimate"/> finds from the given voices.</param>
+    /// <param name="options">Voices, temperature and more. Default: a soprano, to which alto, tenor and bass are composed.</param>
+    /// <returns>The given notes as they are, with the other voices in the piece's key.</returns>
+    /// <exception cref="ArgumentException">
+    /// There is no given note, or one that the words lack after it is transposed; or an option is out of its range.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The composition was canceled.</exception>
+    public NoteSequence HarmonizeInNaturalKey(NoteSequence piece, MusicKey? key = null, HarmonizeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(piece);
+        options ??= new HarmonizeOptions();
+        options.Validate();
+        NoteSequence given = Given(piece, options);
+        int semitones = (key ?? MusicKey.Estimate(given)).SemitonesToNatural;
+        return Harmonize(given.Transpose(semitones), options).Transpose(-semitones);
     }
 
     /// <summary>Composes all four voices.</summary>
@@ -112,6 +127,14 @@ public sealed class MusicHarmonizer
         return new NoteSequence(
             piece.TicksPerQuarter, piece.Notes, [new TempoChange(0, NoteChecks.Tempo(options.Tempo ?? UsualTempo))],
             [new MeterChange(0, options.QuartersPerBar, 4)]);
+    }
+
+    private static NoteSequence Given(NoteSequence piece, HarmonizeOptions options)
+    {
+        NoteSequence given = piece.With([.. piece.Notes.Where(note => options.GivenVoices.Contains(note.Voice))]);
+        return given.Notes.Count > 0 ? given : throw new ArgumentException(
+            $"The piece has no note of the voices {string.Join(", ", options.GivenVoices)}, which {nameof(options.GivenVoices)} says "
+            + "to keep.", nameof(piece));
     }
 
     private NoteSequence Compose(string[] words, Func<int, bool> isGiven, HarmonizeOptions options)

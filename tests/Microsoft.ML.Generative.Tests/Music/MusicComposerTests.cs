@@ -133,6 +133,32 @@ public sealed class MusicComposerTests
         Assert.True(harmonizer.Compose(bars: 2, options).EndTick <= 8 * 480);
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(-5)]
+    [InlineData(6)]
+    public void A_piece_is_harmonized_in_its_key_as_it_is_in_C_major(int semitones)
+    {
+        using MaskedLanguageModelTransformer model = TrainMasked();
+        var harmonizer = new MusicHarmonizer(model);
+        var options = new HarmonizeOptions { Passes = 6, Seed = 3 };
+        NoteSequence melody = Pieces.Melody(480, 72, 71, 72, 67, 69, 71, 72, 64), high = melody.Transpose(semitones);
+        Assert.Equal(new MusicKey(0, IsMinor: false), MusicKey.Estimate(melody));
+        NoteSequence natural = harmonizer.Harmonize(melody, options);
+        Assert.Equal(natural, harmonizer.HarmonizeInNaturalKey(melody, options: options));
+        NoteSequence chorale = harmonizer.HarmonizeInNaturalKey(high, options: options);
+        Assert.Equal(natural.Transpose(semitones), chorale);
+        Assert.Equal(high.Notes, chorale.OfVoice(0).Notes);
+        Assert.NotEqual(chorale, harmonizer.Harmonize(high, options));
+
+        // What is not given has no say in the key, and a key that is given is not estimated.
+        NoteSequence other = high.With([.. high.Notes, .. high.Notes.Select(note => note with { Pitch = 61, Voice = 1 })]);
+        Assert.Equal(chorale, harmonizer.HarmonizeInNaturalKey(other, options: options));
+        Assert.Equal(
+            harmonizer.Harmonize(melody.Transpose(-3), options).Transpose(3),
+            harmonizer.HarmonizeInNaturalKey(melody, MusicKey.Parse("Eb"), options));
+    }
+
     // Of pieces of one chord, of which there are three, the others follow from any note.
     [Fact]
     public void A_harmonizer_learns_chords_that_are_always_the_same()

@@ -8,7 +8,7 @@ namespace Module10.Rooms.Music;
 
 /// <summary>
 /// A masked language model of four voices, which finds three to a given one. It knows C major and A minor alone, and what is around them:
-/// other keys are transposed there and back.
+/// see <see cref="MusicHarmonizer.HarmonizeInNaturalKey"/>.
 /// </summary>
 internal sealed class HarmonyModel(CapstoneOptions options) : RoomModel(options, "harmony")
 {

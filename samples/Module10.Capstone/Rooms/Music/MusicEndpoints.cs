@@ -92,16 +92,14 @@ internal static class MusicEndpoints
             // A melody of rests alone has nothing to harmonize.
             if (harmonizer is not null && piece.Notes.Count > 0)
             {
-                // The model of the other voices knows the keys without sharps and flats alone.
-                int semitones = (request.MusicKey() ?? MusicKey.Estimate(piece)).SemitonesToNatural;
-                piece = harmonizer.Harmonize(piece.Transpose(semitones), new HarmonizeOptions
+                piece = harmonizer.HarmonizeInNaturalKey(piece, request.MusicKey(), new HarmonizeOptions
                 {
                     Temperature = HarmonyTemperature * request.Temperature,
                     Tempo = request.Tempo,
                     Seed = request.Seed,
                     Progress = Progress(events, "other voices"),
                     CancellationToken = events.Cancellation,
-                }).Transpose(-semitones);
+                });
             }
 
             piece = Instruments.Play(piece, request.Instrument);
