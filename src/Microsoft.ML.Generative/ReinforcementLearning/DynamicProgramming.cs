@@ -1,4 +1,4 @@
-using static System.FormattableString;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.ReinforcementLearning;
 
@@ -29,8 +29,9 @@ internal static class DynamicProgramming
                 return Solution(process, values, sweep);
         }
 
-        throw new InvalidOperationException(Invariant($"After {maxSweeps} sweeps the values still change by {change:G4}; expected at most ")
-            + Invariant($"{threshold:G4}. Allow more sweeps, or a larger tolerance")
+        throw new InvalidOperationException(
+            $"After {maxSweeps} sweeps the values still change by {ShortNumber.Text(change)}; expected at most "
+            + $"{ShortNumber.Text(threshold)}. Allow more sweeps, or a larger tolerance"
             + (gamma == 1 ? "; with a discount of 1 a reward that can be had for ever makes values infinite." : "."));
     }
 

@@ -1,4 +1,4 @@
-using System.Globalization;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Training;
 
@@ -11,16 +11,16 @@ internal sealed record Divergence(long Step, double LearningRate, double? ClipNo
 {
     /// <summary>The error of a loss that is not finite.</summary>
     public InvalidOperationException OfLoss(TrainedNetwork network, double total, IEnumerable<(string Name, double Value)> terms) =>
-        Of(network, "loss", string.Join(", ", [$"total {Text(total)}", .. terms.Select(t => $"{t.Name} {Text(t.Value)}")]));
+        Of(network, "loss", [("total", total), .. terms]);
 
     /// <summary>The error of a gradient whose norm is not finite.</summary>
-    public InvalidOperationException OfGradient(TrainedNetwork network, double norm) => Of(network, "gradient", $"norm {Text(norm)}");
+    public InvalidOperationException OfGradient(TrainedNetwork network, double norm) => Of(network, "gradient", [("norm", norm)]);
 
-    private InvalidOperationException Of(TrainedNetwork network, string what, string values) => new(
-        $"The {what} of '{network.Name}' stopped being finite in step {Step} ({values}), at learning rate {Text(LearningRate)}. " +
-        $"Lower {nameof(TrainingOptions.LearningRate)}, add {nameof(TrainingOptions.WarmupSteps)} or " +
-        $"{(ClipNorm is null ? "set" : "lower")} {nameof(TrainingOptions.GradientClipNorm)}." +
-        (LastCheckpoint is { } saved ? $" The last checkpoint is '{saved}'." : ""));
-
-    private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+    private InvalidOperationException Of(TrainedNetwork network, string what, IEnumerable<(string Name, double Value)> values) => new(
+        $"The {what} of '{network.Name}' stopped being finite in step {Step} "
+        + $"({string.Join(", ", values.Select(v => $"{v.Name} {ShortNumber.Text(v.Value)}"))}), "
+        + $"at learning rate {ShortNumber.Text(LearningRate)}. "
+        + $"Lower {nameof(TrainingOptions.LearningRate)}, add {nameof(TrainingOptions.WarmupSteps)} or "
+        + $"{(ClipNorm is null ? "set" : "lower")} {nameof(TrainingOptions.GradientClipNorm)}."
+        + (LastCheckpoint is { } saved ? $" The last checkpoint is '{saved}'." : ""));
 }

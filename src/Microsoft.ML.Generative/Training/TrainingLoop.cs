@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
@@ -205,7 +206,7 @@ internal sealed class TrainingLoop
             if (_options.OnCancel != CancellationBehavior.KeepBest || !isAskedFor || _step == 0)
                 throw;
             string model = _best?.Score is { } score
-                ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}"
+                ? $"that of step {score.Step}, with validation loss {ShortNumber.Text(score.Loss)}"
                 : "that of this step";
             reporter.Inform($"Canceled after step {_step}: the model is {model}.");
             return false;
@@ -251,7 +252,8 @@ internal sealed class TrainingLoop
         {
             _isFinished = true;
             reporter.Inform(
-                $"Stopped early: no validation loss below {Text(best.Loss)}, that of step {best.Step}, for {best.EpochsSince} epochs.");
+                $"Stopped early: no validation loss below {ShortNumber.Text(best.Loss)}, that of step {best.Step}, "
+                + $"for {best.EpochsSince} epochs.");
         }
     }
 
@@ -286,6 +288,4 @@ internal sealed class TrainingLoop
             network.Module.eval();
         }
     }
-
-    private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 }
