@@ -73,7 +73,7 @@ internal sealed class PolicyTraining : IDisposable
 
     /// <summary>What the trained model promises of its columns.</summary>
     public static SchemaShape Promise(SchemaShape inputSchema, AlignmentOptions options) => OutputColumn.Promise(
-        inputSchema, LanguageModelTransformer.OutputColumns(LanguageModelColumns.Of(options.ForLanguageModel())));
+        inputSchema, LanguageModelColumns.Of(options.ForLanguageModel()).Added);
 
     public void Dispose()
     {

@@ -336,13 +336,8 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
         ModelFile.Load<SequenceToSequenceDefinition, SequenceToSequenceTransformer>(env, ctx, _format, file =>
         {
             SequenceToSequenceDefinition definition = file.Definition;
-            GenerativeTokenizer tokenizer = TokenizerFiles.Load(
-                TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
+            GenerativeTokenizer tokenizer = TokenizerFiles.Load(file, definition.Architecture.VocabularySize);
             TextCodec codec = TextCodec.Of(tokenizer) with { OtherEnds = definition.Defaults.OtherEnds };
-            if (codec.VocabularySize > definition.Architecture.VocabularySize)
-                throw new InvalidDataException(
-                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows "
-                    + $"{definition.Architecture.VocabularySize}.");
             SequenceToSequenceNetwork network = file.Read(definition.Network);
             LoraWeights[] adapters = [.. definition.AdapterComponents.Select(file.Read)];
             return new SequenceToSequenceTransformer(

@@ -72,15 +72,7 @@ internal sealed record EncoderCodec(GenerativeTokenizer Tokenizer, int MaxTokens
     public static EncoderCodec Load<TDefinition>(LoadedModel<TDefinition> file, EncoderCore core)
         where TDefinition : IModelDefinition<TDefinition>
     {
-        GenerativeTokenizer tokenizer = TokenizerFiles.Load(
-            TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
-        if (tokenizer.VocabularySize > core.Architecture.VocabularySize)
-        {
-            throw new InvalidDataException(
-                $"The tokenizer has {tokenizer.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows "
-                + $"{core.Architecture.VocabularySize}.");
-        }
-
+        GenerativeTokenizer tokenizer = TokenizerFiles.Load(file, core.Architecture.VocabularySize);
         var codec = new EncoderCodec(tokenizer, core.MaxTokens, core.Separators);
         ModelFile.Check(codec.Validate);
         return codec;

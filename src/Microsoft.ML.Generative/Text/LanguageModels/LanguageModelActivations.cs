@@ -54,6 +54,17 @@ internal sealed class LanguageModelActivations(
         return (hidden * isText.unsqueeze(2).to(hidden.dtype)).sum(1) / lengths.to(hidden.dtype);
     }
 
+    /// <summary>The same for each of several texts.</summary>
+    public float[][] Embed(IReadOnlyList<int[]> texts, CancellationToken cancellation) => [.. texts.Select(text =>
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return Embed(text);
+    })];
+
+    /// <inheritdoc cref="Training.IBaseModel.RunExample"/>
+    public void RunExample(int rows, int tokens) =>
+        network.Logits(torch.zeros([rows, Math.Min(tokens, contextLength)], torch.int64, device));
+
     // [1, time]
     private torch.Tensor Input(int[] tokens) =>
         torch.tensor(Array.ConvertAll(tokens, t => (long)t), [1, tokens.Length], device: device);

@@ -59,9 +59,13 @@ internal static class LanguageModelCopies
     }
 
     /// <summary>The same models with the large weights in another format.</summary>
+    /// <exception cref="ArgumentException">Only files have Mixed formats.</exception>
     /// <exception cref="NotSupportedException">An adapter has trained a weight that would be stored in another form.</exception>
     public static AdaptedNetwork<LanguageModelNetwork> Quantize(AdaptedNetwork<LanguageModelNetwork> networks, WeightFormat format)
     {
+        OptionChecks.Defined(format);
+        if (format == WeightFormat.Mixed && networks.Base.Format != WeightFormat.Mixed)
+            throw new ArgumentException("Models have Mixed formats only where a file has; expected another format.", nameof(format));
         WeightFormats formats = format == networks.Base.Format ? networks.Base.Formats : format;
         LanguageModelNetwork network = Convert(networks.Base, networks.Base.Architecture, formats);
         HashSet<string> savable = [.. network.Adaptable.Savable.SelectMany(module => module.Parameters)];

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Serialization;
@@ -76,6 +78,10 @@ internal sealed record LanguageModelColumns
     /// <summary>The column that names the adapter of each row; <see langword="null"/>: all rows have the active one.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Adapter { get; init; }
+
+    /// <summary>The columns that a transformed row has more.</summary>
+    [JsonIgnore]
+    public OutputColumn[] Added => [new(Output, TextDataViewType.Instance, IsVector: false)];
 
     public static LanguageModelColumns Of(LanguageModelOptions options) => new()
     {

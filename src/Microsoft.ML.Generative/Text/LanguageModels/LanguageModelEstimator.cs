@@ -111,7 +111,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         new TextColumns(_options).Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(LanguageModelColumns.Of(_options)));
+        return OutputColumn.Promise(inputSchema, LanguageModelColumns.Of(_options).Added);
     }
 
     private static AdapterTraining<LanguageModelNetwork> OpenAdapters(Trainer trainer, LanguageModelOptions options)

@@ -18,20 +18,14 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 /// <param name="engine">The model's host and lifetime.</param>
 /// <param name="definition">Columns and defaults.</param>
 /// <param name="codec">Text to tokens and back.</param>
-/// <param name="open">Opens a session of a number of streams.</param>
-/// <param name="openWith">
-/// Finds an adapter, or <see langword="null"/> for none, and opens sessions with it. It throws an <see cref="ArgumentException"/> where
-/// there is no such adapter.
-/// </param>
-/// <param name="schedule">Makes what generates the texts of concurrent calls together, or <see langword="null"/>.</param>
+/// <param name="sessions">Opens decoding sessions.</param>
 internal sealed class LanguageModelGenerator(
-    RowEngine engine, LanguageModelDefinition definition, TextCodec codec, Func<int, IDecodingSession> open,
-    Func<string?, Func<int, IDecodingSession>> openWith, Func<DecodingScheduler?> schedule) : IDisposable
+    RowEngine engine, LanguageModelDefinition definition, TextCodec codec, AdapterSessions sessions) : IDisposable
 {
     // Streams of the seed of a model's rows.
     private const long RowStream = 201;
 
-    private readonly Lazy<DecodingScheduler?> _scheduler = new(schedule);
+    private readonly Lazy<DecodingScheduler?> _scheduler = new(sessions.Schedule);
 
     /// <summary>What generates the texts of concurrent calls together, if there is such a thing.</summary>
     public DecodingScheduler? Scheduler => _scheduler.Value;
@@ -96,7 +90,7 @@ internal sealed class LanguageModelGenerator(
         long seed = SeedSequence.Derive(options.Seed ?? definition.Defaults.Seed, RowStream);
         GenerationRequest[] requests = [.. texts.Select(Request)];
         if (adapters is null)
-            return Generate(requests, open);
+            return Generate(requests, sessions.Open);
 
         // Rows with the same adapter go through its network together.
         string[] all = new string[requests.Length];
@@ -104,7 +98,7 @@ internal sealed class LanguageModelGenerator(
         {
             string? name = group.Key.Length == 0 ? null : group.Key;
             Func<int, IDecodingSession> openOwn =
-                RowErrors.Name(definition.Columns.Adapter!, rows[group.First()], () => openWith(name));
+                RowErrors.Name(definition.Columns.Adapter!, rows[group.First()], () => sessions.With(name));
             foreach ((int row, string text) in group.Zip(Generate([.. group.Select(i => requests[i])], openOwn)))
                 all[row] = text;
         }
@@ -284,7 +278,7 @@ internal sealed class LanguageModelGenerator(
             yield return piece;
     }
 
-    private TextGenerator GeneratorOf(TextCodec answers) => new(answers, definition.Architecture.ContextLength, open);
+    private TextGenerator GeneratorOf(TextCodec answers) => new(answers, definition.Architecture.ContextLength, sessions.Open);
 
     private TextGenerationOptions Checked(TextGenerationOptions? options)
     {

@@ -9,13 +9,10 @@ using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Codec;
-using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained.Gguf;
-using Microsoft.ML.Generative.Text.Tokenization;
-using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
@@ -39,8 +36,6 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
-    private static readonly ModelFormat _format = new("language-model", "GEN LANG", LoaderSignature);
-
     private readonly LanguageModelDefinition _definition;
     private readonly RowEngine _engine;
 
@@ -54,21 +49,15 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
         IHost host, LanguageModelDefinition definition, TextCodec codec, AdaptedNetwork<LanguageModelNetwork> networks,
         torch.Device device)
     {
-        (_definition, Codec, Networks, Device) =
-            (definition with { Architecture = networks.Network.Architecture }, codec, networks, device);
-        LanguageModelNetwork network = networks.Network;
-        network.eval();
+        _definition = definition with { Architecture = networks.Network.Architecture };
+        (Codec, Networks, Device) = (codec, networks, device);
+        Network.eval();
         if (definition.Columns.Adapter is not null)
             networks.AttachAll();
-        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.All));
-        int context = definition.Architecture.ContextLength;
+        _engine = new RowEngine(host, this, Bind, TransformBatchSize, new NativeFootprint(networks, networks.All));
         Generator = new LanguageModelGenerator(
-            _engine, definition, codec, Sessions(network), name => Sessions(networks.NetworkOf(name)),
-            () => LanguageModelSessions.Schedule(network, context, device));
-        Activations = new LanguageModelActivations(_engine, network, codec, context, device);
-
-        Func<int, IDecodingSession> Sessions(LanguageModelNetwork own) =>
-            streams => LanguageModelSessions.Open(own, streams, context, device);
+            _engine, definition, codec, new AdapterSessions(networks, Architecture.ContextLength, device));
+        Activations = new LanguageModelActivations(_engine, Network, codec, Architecture.ContextLength, device);
     }
 
     /// <summary>The shape of the network.</summary>
@@ -103,7 +92,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     /// <summary>
     /// What clients of Microsoft.Extensions.AI call the model where the caller does not: its kind and its number of parameters.
     /// </summary>
-    internal string ModelId => $"{_format.Name}-{Architecture.CountParameters()}";
+    internal string ModelId => $"{LanguageModelFile.Format.Name}-{Architecture.CountParameters()}";
 
     torch.nn.Module IBaseModel.Network => Network;
 
@@ -143,16 +132,11 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
 
     torch.Tensor IEmbeddingModel.Embed(IReadOnlyList<int[]> texts) => Activations.Embed(texts);
 
-    float[][] IEmbeddingModel.Embed(IReadOnlyList<int[]> texts, CancellationToken cancellation) => [.. texts.Select(text =>
-    {
-        cancellation.ThrowIfCancellationRequested();
-        return Activations.Embed(text);
-    })];
+    float[][] IEmbeddingModel.Embed(IReadOnlyList<int[]> texts, CancellationToken cancellation) => Activations.Embed(texts, cancellation);
 
     IEmbeddingModel IEmbeddingModel.Share() => WithAdapter(ActiveAdapter);
 
-    void IBaseModel.RunExample(int rows, int tokens) =>
-        Network.Logits(torch.zeros([rows, Math.Min(tokens, Architecture.ContextLength)], torch.int64, Device));
+    void IBaseModel.RunExample(int rows, int tokens) => Activations.RunExample(rows, tokens);
 
     /// <summary>Completes a prompt with the model's own options, <see cref="LanguageModelOptions.Generation"/>.</summary>
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
@@ -382,13 +366,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     /// Console.WriteLine(model.Generate("Once upon a time"));
     /// </code>
     /// </example>
-    public LanguageModelTransformer Quantize(WeightFormat format)
-    {
-        OptionChecks.Defined(format);
-        if (format == WeightFormat.Mixed && WeightFormat != WeightFormat.Mixed)
-            throw new ArgumentException("Models have Mixed formats only where a file has; expected another format.", nameof(format));
-        return Derive(networks => LanguageModelCopies.Quantize(networks, format));
-    }
+    public LanguageModelTransformer Quantize(WeightFormat format) => Derive(networks => LanguageModelCopies.Quantize(networks, format));
 
     /// <summary>Counts the parameters of the active adapter, which are those that a training of it trains.</summary>
     /// <returns>The number; 0 where the model uses no adapter.</returns>
@@ -537,59 +515,10 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
         return new LanguageModelTransformer(_engine.Host, definition ?? _definition, Codec, change(Networks), Device);
     }
 
-    internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) =>
-        [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
+    private RowMapping Bind(DataViewSchema schema) => LanguageModelRows.Bind(schema, _definition.Columns, Generator);
 
-    private RowMapping Bind(DataViewSchema schema)
-    {
-        var prompts = new TextInput(schema, _definition.Columns.Input);
-        TextInput? adapters = AdapterColumnName is { } column ? new(schema, column) : null;
-        return new RowMapping(
-            [prompts, adapters],
-            [
-                RowOutput.Texts(
-                    _definition.Columns.Output,
-                    rows => Generator.CompleteRows(prompts.Of(rows), rows.Positions, adapters?.Of(rows))),
-            ]);
-    }
-
-    void ICanSaveModel.Save(ModelSaveContext ctx)
-    {
-        using IDisposable use = Use();
-        ModelFile.Save(
-            ctx, _format,
-            _definition with
-            {
-                Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds], BeginsWithBos = Codec.BeginsWithBos },
-                Adapters = Networks.Shapes,
-                ActiveAdapter = ActiveAdapter,
-                WeightFormat = WeightFormat,
-                EachWeightFormat = MixedFormats.NamesOf(Networks.Base.Formats),
-            },
-            Networks.Modules,
-            TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
-    }
+    void ICanSaveModel.Save(ModelSaveContext ctx) => LanguageModelFile.Save(ctx, this);
 
     // ML.NET finds the loader by this name and signature.
-    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
-        ModelFile.Load<LanguageModelDefinition, LanguageModelTransformer>(env, ctx, _format, file =>
-        {
-            LanguageModelDefinition definition = file.Definition;
-            GenerativeTokenizer tokenizer = TokenizerFiles.Load(
-                TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
-            TextCodec codec = TextCodec.Of(tokenizer) with
-            {
-                OtherEnds = definition.Defaults.OtherEnds,
-                BeginsWithBos = definition.Defaults.BeginsWithBos,
-            };
-            if (codec.VocabularySize > definition.Architecture.VocabularySize)
-                throw new InvalidDataException(
-                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows "
-                    + $"{definition.Architecture.VocabularySize}.");
-            LanguageModelNetwork network = file.Read(definition.Decoder);
-            LoraWeights[] adapters = [.. definition.AdapterComponents.Select(file.Read)];
-            return new LanguageModelTransformer(
-                file.Host, definition, codec,
-                new AdaptedNetwork<LanguageModelNetwork>(network, adapters, definition.ActiveAdapter), file.Device);
-        });
+    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => LanguageModelFile.Load(env, ctx);
 }

@@ -177,13 +177,8 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
         ModelFile.Load<RewardModelDefinition, RewardModelTransformer>(env, ctx, _format, file =>
         {
             RewardModelDefinition definition = file.Definition;
-            GenerativeTokenizer tokenizer = TokenizerFiles.Load(
-                TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
+            GenerativeTokenizer tokenizer = TokenizerFiles.Load(file, definition.Architecture.VocabularySize);
             TextCodec codec = TextCodec.Of(tokenizer) with { BeginsWithBos = definition.BeginsWithBos };
-            if (codec.VocabularySize > definition.Architecture.VocabularySize)
-                throw new InvalidDataException(
-                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows "
-                    + $"{definition.Architecture.VocabularySize}.");
             LanguageModelNetwork decoder = file.Read(definition.Decoder);
             Linear head = file.Read(definition.Head);
             LoraWeights[] adapters = definition.AdapterComponent is { } component ? [file.Read(component)] : [];

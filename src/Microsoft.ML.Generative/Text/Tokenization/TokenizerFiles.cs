@@ -93,6 +93,20 @@ internal static class TokenizerFiles
         return Create(json, config);
     }
 
+    /// <summary>Reads the tokenizer of a model.</summary>
+    /// <param name="file">The model's file.</param>
+    /// <param name="vocabularySize">The tokens that its network has.</param>
+    /// <exception cref="InvalidDataException">
+    /// A file is missing, too large or not valid, needs something that is not supported, or has more tokens than the network.
+    /// </exception>
+    public static GenerativeTokenizer Load<TDefinition>(LoadedModel<TDefinition> file, int vocabularySize)
+        where TDefinition : IModelDefinition<TDefinition>
+    {
+        GenerativeTokenizer tokenizer = Load(Names.ToDictionary(name => name, name => file.ReadFile(name, MaxTokenizerBytes)));
+        return tokenizer.VocabularySize <= vocabularySize ? tokenizer : throw new InvalidDataException(
+            $"The tokenizer has {tokenizer.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {vocabularySize}.");
+    }
+
     /// <summary>Makes a tokenizer of a tokenizer.json.</summary>
     /// <exception cref="InvalidDataException">It is too large or not valid, or needs something that is not supported.</exception>
     public static GenerativeTokenizer Create(byte[] json, TokenizerConfig config)
