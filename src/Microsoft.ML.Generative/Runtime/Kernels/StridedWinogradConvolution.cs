@@ -51,6 +51,8 @@ internal static unsafe class StridedWinogradConvolution
         int row = isDoubling ? shape.OutputGroups * Lanes : Phases * shape.InputGroups * Lanes;
         int tiles = Math.Max(FewestTiles, BlockBytes / (windows * Points * row * sizeof(float)));
         int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, shape.Segments);
+        // Of equal sizes, as good as: each block's filters are computed again.
+        segments = Quotient(shape.Segments, Quotient(shape.Segments, segments));
         int rows = Padded(segments * shape.TilesInSegment) + MatrixKernel.Rows;
         // The additional sixteen spread the points over the cache's sets.
         nint point = (nint)rows * row + Lanes;
@@ -71,7 +73,7 @@ internal static unsafe class StridedWinogradConvolution
             Row = row,
             Point = point,
             Groups = groups,
-            SegmentsInPart = Math.Clamp(TilesInPart / shape.TilesInSegment, 1, segments),
+            SegmentsInPart = Quotient(segments, Quotient(segments, Math.Clamp(TilesInPart / shape.TilesInSegment, 1, segments))),
         };
         int outputs = isDoubling ? shape.Inputs : shape.Outputs;
         new Span<float>(work.Biases, groups * Lanes).Clear();
@@ -265,7 +267,10 @@ internal static unsafe class StridedWinogradConvolution
         }
     }
 
-    private static int Padded(int rows) => (rows + MatrixKernel.Rows - 1) / MatrixKernel.Rows * MatrixKernel.Rows;
+    private static int Padded(int rows) => Quotient(rows, MatrixKernel.Rows) * MatrixKernel.Rows;
+
+    // Rounded up.
+    private static int Quotient(int count, int divisor) => (count + divisor - 1) / divisor;
 
     private struct Work
     {

@@ -81,11 +81,12 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
                 {
                     float* to = tiles + ((nint)i * _shape.TilesInSegment + tile) * distances.Tile + group * distances.Group;
                     float* from = pixels + Tile * tile * Lanes;
-                    for (int phase = 0; phase < Phases; phase++)
+                    // The phases of even rows take the lower pixels, and of these the even columns the right ones.
+                    for (int phase = 0; phase < Phases; phase += 2)
                     {
-                        StridedWinogradTransforms.Input(
-                            from + (1 - phase / 2) * row + (1 - phase % 2) * Lanes, row, Lanes, between,
-                            to + phase * Points * distances.Point, distances.Point);
+                        float* even = to + phase * Points * distances.Point;
+                        StridedWinogradTransforms.InputPair(
+                            from + (1 - phase / 2) * row, row, between, even + Points * distances.Point, even, distances.Point);
                     }
                 }
             }
@@ -140,5 +141,5 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
 
     // For pixels, and for what is between the two steps of a transformation.
     private static float* Allocate(int pixels) =>
-        (float*)NativeMemory.AlignedAlloc((nuint)((pixels + Points) * Lanes) * sizeof(float), 64);
+        (float*)NativeMemory.AlignedAlloc((nuint)((pixels + StridedWinogradTransforms.Between) * Lanes) * sizeof(float), 64);
 }

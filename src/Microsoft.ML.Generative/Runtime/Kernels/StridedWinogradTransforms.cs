@@ -18,6 +18,9 @@ internal static unsafe class StridedWinogradTransforms
     /// <summary>The numbers that a tile becomes.</summary>
     public const int Points = Side * Side;
 
+    /// <summary>The most vectors between the two steps of a transformation.</summary>
+    public const int Between = Side * (Side + 1);
+
     private const int Lanes = MatrixKernel.Lanes;
     private const float Sixth = 1 / 6f;
     private const float Third = 1 / 3f;
@@ -35,6 +38,25 @@ internal static unsafe class StridedWinogradTransforms
             Input(pixels + j * column, row, between + j * Lanes, Side * Lanes);
         for (int i = 0; i < Side; i++)
             Input(between + i * Side * Lanes, Lanes, points + i * Side * distance, distance);
+    }
+
+    /// <summary>The same for 5×5 pixels and for those one to the right of them, which have most columns in common.</summary>
+    /// <param name="pixels">The first pixel's 16 channels; those of its neighbors to the right follow.</param>
+    /// <param name="row">Floats from a row of pixels to the next.</param>
+    /// <param name="between">Memory for 30 · 16 floats.</param>
+    /// <param name="left">Where the first number of the left pixels belongs.</param>
+    /// <param name="right">The same of the right ones.</param>
+    /// <param name="distance">Floats between the numbers.</param>
+    public static void InputPair(float* pixels, nint row, float* between, float* left, float* right, nint distance)
+    {
+        for (int j = 0; j <= Side; j++)
+            Input(pixels + j * Lanes, row, between + j * Lanes, (Side + 1) * Lanes);
+        for (int i = 0; i < Side; i++)
+        {
+            float* from = between + i * (Side + 1) * Lanes;
+            Input(from, Lanes, left + i * Side * distance, distance);
+            Input(from + Lanes, Lanes, right + i * Side * distance, distance);
+        }
     }
 
     /// <summary>A y Aᵀ: the gradient of 4×4 outputs to 25 numbers.</summary>
