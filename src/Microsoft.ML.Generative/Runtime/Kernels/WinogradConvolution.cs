@@ -38,8 +38,8 @@ internal static unsafe class WinogradConvolution
 
         int tiles = Math.Clamp(BlockBytes / (Points * sizeof(float) * (shape.Inputs + shape.Outputs)), FewestTiles, MostTiles);
         int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, shape.Segments);
-        // As many blocks for each thread.
-        int threads = TorchThreads.Now, blocks = Quotient(Quotient(shape.Segments, segments), threads) * threads;
+        // As many blocks for each thread, of as many segments, as good as.
+        int threads = TorchThreads.Now, blocks = Math.Min(shape.Segments, Quotient(Quotient(shape.Segments, segments), threads) * threads);
         segments = Quotient(shape.Segments, blocks);
         var work = new Work
         {
@@ -50,10 +50,11 @@ internal static unsafe class WinogradConvolution
             Shape = shape,
             IsWayBack = isWayBack,
             SegmentsInBlock = segments,
+            Blocks = blocks,
             Point = point,
         };
         int size = segments * shape.TilesInSegment * Points * Lanes * shape.InputGroups;
-        ThreadTeam.Run(Quotient(shape.Segments, segments), size, &work, &RunBlocks);
+        ThreadTeam.Run(blocks, size, &work, &RunBlocks);
     }
 
     // Here the elements are inputs: each sixteen of outputs has its [inputs, 16] numbers in a row.
@@ -113,7 +114,7 @@ internal static unsafe class WinogradConvolution
 
         for (int block = (int)start; block < end; block++)
         {
-            int first = block * work.SegmentsInBlock, last = Math.Min(shape.Segments, first + work.SegmentsInBlock);
+            int first = (int)((long)shape.Segments * block / work.Blocks), last = (int)((long)shape.Segments * (block + 1) / work.Blocks);
             int tiles = 0;
             for (int i = first; i < last; i++)
             {
@@ -184,7 +185,7 @@ internal static unsafe class WinogradConvolution
         public float* Input, Filters, Bias, Output;
         public WinogradShape Shape;
         public bool IsWayBack;
-        public int SegmentsInBlock;
+        public int SegmentsInBlock, Blocks;
         public nint Point;
     }
 }

@@ -36,11 +36,13 @@ internal static unsafe class WinogradWeightGradient
         int inputRow = shape.InputGroups * Lanes, outputRow = shape.OutputGroups * Lanes;
         int tiles = Math.Clamp(BlockBytes / (Points * sizeof(float) * (inputRow + outputRow)), FewestTiles, MostTiles);
         int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, Math.Max(1, shape.Segments));
-        tiles = segments * shape.TilesInSegment;
-        int blocks = (shape.Segments + segments - 1) / segments;
+        int blocks = Quotient(shape.Segments, segments);
         nint sumPoint = (nint)inputRow * outputRow, sums = Points * sumPoint + outputRow;
         // A power of two, which any usual number of threads divides evenly.
         int parts = 1 << BitOperations.Log2((uint)Math.Clamp(Math.Min(SumBytes / (sums * sizeof(float)), blocks), 1, MostParts));
+        // As many blocks in each part, of as many segments, as good as.
+        blocks = Math.Min(shape.Segments, Quotient(blocks, parts) * parts);
+        tiles = (blocks == 0 ? 0 : Quotient(shape.Segments, blocks)) * shape.TilesInSegment;
         using KernelMemory.Block memory = KernelMemory.Take(parts * sums);
         var work = new Work
         {
@@ -52,7 +54,6 @@ internal static unsafe class WinogradWeightGradient
             InputPoint = (nint)tiles * inputRow + Lanes,
             OutputPoint = (nint)tiles * outputRow + Lanes,
             PartSums = sums,
-            Segments = segments,
             Blocks = blocks,
             Parts = parts,
         };
@@ -147,14 +148,20 @@ internal static unsafe class WinogradWeightGradient
         int inputRow = shape.InputGroups * Lanes, outputRow = shape.OutputGroups * Lanes;
         for (int point = (int)start; point < end; point++)
         {
+            float* products = work.Products + (nint)point * inputRow * outputRow;
             if (shape.IsZero(point))
+            {
+                if (work.IsFirst)
+                    new Span<float>(products, inputRow * outputRow).Clear();
                 continue;
+            }
+
             float* gradients = work.Gradients + point * work.OutputPoint;
             MatrixKernel.Multiply(
                 ((nint)(work.Inputs + point * work.InputPoint), 1, inputRow),
                 ((nint)gradients, outputRow, Lanes),
-                ((nint)(work.Products + (nint)point * inputRow * outputRow), outputRow),
-                inputRow, work.Tiles, shape.OutputGroups, adds: true);
+                ((nint)products, outputRow),
+                inputRow, work.Tiles, shape.OutputGroups, adds: !work.IsFirst);
             if (point != PointOfSum)
                 continue;
             for (int group = 0; group < outputRow; group += Lanes)
@@ -207,6 +214,9 @@ internal static unsafe class WinogradWeightGradient
         }
     }
 
+    // Rounded up.
+    private static int Quotient(int count, int divisor) => (count + divisor - 1) / divisor;
+
     private struct Work
     {
         public float* Input, Gradient, Weights;
@@ -216,12 +226,15 @@ internal static unsafe class WinogradWeightGradient
         // Of each part: sums [36, inputs, outputs], and those of the biases.
         public float* Sums;
         public nint PartSums;
-        public int Segments, Blocks, Parts;
+        public int Blocks, Parts;
 
         // Of the part that is being computed, and its block.
         public float* Inputs, Gradients, Products, Biases;
         public int First, Tiles;
-        private int _block, _end;
+        private int _start, _block, _end;
+
+        /// <summary>Whether the block is its part's first.</summary>
+        public readonly bool IsFirst => _block == _start + 1;
 
         public readonly nint BlockSize => Points * (InputPoint + OutputPoint);
 
@@ -233,22 +246,31 @@ internal static unsafe class WinogradWeightGradient
 
         public void Begin(int part)
         {
-            (_block, _end) = ((int)((long)Blocks * part / Parts), (int)((long)Blocks * (part + 1) / Parts));
+            (_start, _end) = ((int)((long)Blocks * part / Parts), (int)((long)Blocks * (part + 1) / Parts));
+            _block = _start;
             Products = Sums + part * PartSums;
             Biases = Products + PartSums - Shape.OutputGroups * Lanes;
-            NativeMemory.Clear(Products, (nuint)PartSums * sizeof(float));
+            // The first block's products replace what was in the memory.
+            nint first = _block < _end ? PartSums - Shape.OutputGroups * Lanes : 0;
+            NativeMemory.Clear(Products + first, (nuint)(PartSums - first) * sizeof(float));
         }
 
         /// <summary>The segments of the part's next block, if there is one.</summary>
         public bool TakeBlock(out int count)
         {
-            First = _block * Segments;
-            count = _block < _end ? Math.Min(Segments, Shape.Segments - First) : 0;
             Tiles = 0;
+            if (_block == _end)
+            {
+                count = 0;
+                return false;
+            }
+
+            First = (int)((long)Shape.Segments * _block / Blocks);
+            count = (int)((long)Shape.Segments * (_block + 1) / Blocks) - First;
             for (int i = 0; i < count; i++)
                 Tiles += Shape[First + i].Tiles;
             _block++;
-            return count > 0;
+            return true;
         }
     }
 }
