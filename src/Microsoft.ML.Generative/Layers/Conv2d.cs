@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -29,6 +31,27 @@ internal sealed class Conv2d : WeightedLayer
 
     public override Tensor Map(Tensor input, Tensor matrix) => Convolve(input, matrix, null);
 
+    /// <summary>The layer's output for an input whose channels are in two tensors, and what is added to it, as one operation.</summary>
+    /// <param name="input">The first channels.</param>
+    /// <param name="beside">Further channels, which follow them, or <see langword="null"/>.</param>
+    /// <param name="added">Of the shape of the output.</param>
+    public Tensor AddTo(Tensor input, Tensor? beside, Tensor added)
+    {
+        if (CanAddTo(input, beside) && CpuKernels.CanUse(added))
+        {
+            return OutputShapes.Note(
+                this, PointwiseConvolution.Apply(new(input, Weight.Dense(), Beside: beside, Bias: Bias, Added: added)));
+        }
+
+        return call(beside is null ? input : cat([input, beside], 1)).Plus(added);
+    }
+
+    /// <summary>Whether <see cref="AddTo"/> is one operation, in which channels need not be in one tensor.</summary>
+    /// <inheritdoc cref="AddTo" path="/param"/>
+    public bool CanAddTo(Tensor input, Tensor? beside) =>
+        _isPointwise && !HasAdapter && MixedPrecision.Current is null
+        && StoredWeight is { } weight && PointwiseConvolution.IsFast(input, weight, beside);
+
     protected override Tensor Compute(Tensor input) => Convolve(input, Weight.Dense(), CastBias());
 
     private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias)
@@ -47,8 +70,12 @@ internal sealed class Conv2d : WeightedLayer
     /// <param name="x">[batch, inputs, height, width].</param>
     /// <param name="weight">[outputs, inputs, 1, 1], of the same type.</param>
     /// <param name="bias">[outputs], or <see langword="null"/>.</param>
-    public static Tensor Pointwise(Tensor x, Tensor weight, Tensor? bias) =>
-        x.device_type == DeviceType.CPU ? PerImage(x, weight, bias) : F.conv2d(x, weight, bias);
+    public static Tensor Pointwise(Tensor x, Tensor weight, Tensor? bias)
+    {
+        if (PointwiseConvolution.IsFast(x, weight))
+            return PointwiseConvolution.Apply(new(x, weight, Bias: bias));
+        return x.device_type == DeviceType.CPU ? PerImage(x, weight, bias) : F.conv2d(x, weight, bias);
+    }
 
     // A matmul for each image: oneDNN's 1×1 convolution takes up to four times as long, most of it to bring images into its order and back.
     private static Tensor PerImage(Tensor x, Tensor weight, Tensor? bias)

@@ -34,7 +34,9 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
     /// <param name="added">What is added to the input's channels before, [batch, channels].</param>
     /// <param name="scale">What is added to 1 and multiplied with the normalized values, [batch, channels].</param>
     /// <param name="shift">What is added to them then, [batch, channels]; given with <paramref name="scale"/>.</param>
-    public Tensor Forward(Tensor input, bool hasSilu, Tensor? added = null, Tensor? scale = null, Tensor? shift = null)
+    /// <param name="beside">Further channels, which follow those of the input.</param>
+    public Tensor Forward(
+        Tensor input, bool hasSilu, Tensor? added = null, Tensor? scale = null, Tensor? shift = null, Tensor? beside = null)
     {
         Tensor gains = weight.unsqueeze(0), shifts = bias.unsqueeze(0); // [1, channels]
         if (scale is not null && shift is not null)
@@ -44,7 +46,7 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
         }
 
         var settings = new NormalizedActivation.Settings(Groups, Epsilon, hasSilu);
-        return OutputShapes.Note(this, NormalizedActivation.Apply(input, added, gains, shifts, settings));
+        return OutputShapes.Note(this, NormalizedActivation.Apply(new(input, gains, shifts, beside, added), settings));
     }
 
     protected override void Dispose(bool disposing)

@@ -12,35 +12,33 @@ namespace Microsoft.ML.Generative.Layers;
 /// </summary>
 internal static class NormalizedActivation
 {
-    /// <param name="input">[batch, channels, ..].</param>
-    /// <param name="added">What is added to each channel of the input, [batch, channels], or <see langword="null"/>.</param>
-    /// <param name="gains">γ, [1, channels] or [batch, channels].</param>
-    /// <param name="shifts">β, of the shape of γ.</param>
+    /// <param name="inputs">What is normalized, and how.</param>
     /// <param name="settings">How it is computed.</param>
-    public static Tensor Apply(Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings)
+    public static Tensor Apply(Inputs inputs, Settings settings)
     {
-        if (!CpuKernels.CanUse(input) || !CpuKernels.CanUse(gains) || input.dim() < 3 || input.numel() == 0
-            || (added is not null && !CpuKernels.CanUse(added)))
-            return ByOperations(input, added, gains, shifts, settings);
-        if (!is_grad_enabled() || !Needs(input, added, gains, shifts).Any(needed => needed))
+        if (!CanUse(inputs.First) || !CpuKernels.CanUse(inputs.Gains)
+            || (inputs.Beside is not null && !CanUse(inputs.Beside)) || (inputs.Added is not null && !CpuKernels.CanUse(inputs.Added)))
+            return ByOperations(inputs, settings);
+        if (!is_grad_enabled() || !inputs.Needs.Any(needed => needed))
         {
             using IDisposable noGradient = no_grad();
             using DisposeScope scope = NewDisposeScope();
-            return Forward(input, added, gains, shifts, settings, new Moments(input, settings)).MoveToOuterDisposeScope();
+            return Forward(inputs, settings, new Moments(inputs, settings)).MoveToOuterDisposeScope();
         }
 
-        return added is null
-            ? Normalization.Call(input, gains, shifts, settings)
-            : Normalization.Call(input, gains, shifts, settings, added);
+        return Normalization.Call([settings, inputs.Form, .. inputs.All]);
     }
 
-    private static bool[] Needs(Tensor input, Tensor? added, Tensor gains, Tensor shifts) =>
-        [input.requires_grad, gains.requires_grad, shifts.requires_grad, added?.requires_grad ?? false];
+    private static bool CanUse(Tensor input) => CpuKernels.CanUse(input) && input.dim() >= 3 && input.numel() > 0;
 
-    private static Tensor ByOperations(Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings)
+    private static Tensor ByOperations(Inputs inputs, Settings settings)
     {
-        long[] perChannel = [-1, input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
-        Tensor x = added is null ? input : input.Plus(added.view(perChannel)); // [batch, channels, ..]
+        (Tensor x, Tensor gains, Tensor shifts) = (inputs.First, inputs.Gains, inputs.Shifts);
+        if (inputs.Beside is not null)
+            x = cat([x, inputs.Beside], 1);
+        long[] perChannel = [-1, x.size(1), .. Enumerable.Repeat(1L, (int)x.dim() - 2)];
+        if (inputs.Added is not null)
+            x = x.Plus(inputs.Added.view(perChannel)); // [batch, channels, ..]
         Tensor y;
         // On a GPU, libtorch's kernel has one type for all.
         if (x.dtype != gains.dtype && x.device_type != DeviceType.CPU)
@@ -58,11 +56,12 @@ internal static class NormalizedActivation
         return settings.HasSilu ? F.silu(y) : y;
     }
 
-    private static unsafe Tensor Forward(
-        Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings, Moments moments)
+    private static unsafe Tensor Forward(Inputs inputs, Settings settings, Moments moments)
     {
-        Tensor output = empty(input.shape);
-        GroupNormalizationWork work = Work(input, added, gains, shifts, settings);
+        long[] shape = inputs.First.shape;
+        shape[1] = inputs.Channels;
+        Tensor output = empty(shape);
+        GroupNormalizationWork work = Work(inputs, settings);
         work.Y = TensorMemory.Floats(output);
         fixed (float* means = moments.Means, rests = moments.Rests)
         {
@@ -74,20 +73,45 @@ internal static class NormalizedActivation
         return output;
     }
 
-    private static unsafe GroupNormalizationWork Work(Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings) => new()
+    private static unsafe GroupNormalizationWork Work(Inputs inputs, Settings settings) => new()
     {
-        X = TensorMemory.Floats(input),
-        Added = added is null ? null : TensorMemory.Floats(added),
-        Gains = TensorMemory.Floats(gains),
-        Shifts = TensorMemory.Floats(shifts),
-        Batch = (int)input.size(0),
-        Channels = (int)input.size(1),
+        X = TensorMemory.Floats(inputs.First),
+        Beside = inputs.Beside is null ? null : TensorMemory.Floats(inputs.Beside),
+        Added = inputs.Added is null ? null : TensorMemory.Floats(inputs.Added),
+        Gains = TensorMemory.Floats(inputs.Gains),
+        Shifts = TensorMemory.Floats(inputs.Shifts),
+        Batch = (int)inputs.First.size(0),
+        Channels = (int)inputs.Channels,
+        FirstChannels = (int)inputs.First.size(1),
         Groups = settings.Groups,
-        Pixels = checked((int)(input.numel() / (input.size(0) * input.size(1)))),
-        HasParametersByImage = gains.size(0) > 1,
+        Pixels = checked((int)(inputs.First.numel() / (inputs.First.size(0) * inputs.First.size(1)))),
+        HasParametersByImage = inputs.Gains.size(0) > 1,
         HasSilu = settings.HasSilu,
         Epsilon = settings.Epsilon,
     };
+
+    /// <param name="First">[batch, channels, ..].</param>
+    /// <param name="Gains">γ, [1, channels] or [batch, channels].</param>
+    /// <param name="Shifts">β, of the shape of γ.</param>
+    /// <param name="Beside">Further channels, which follow the first ones, or <see langword="null"/>.</param>
+    /// <param name="Added">What is added to each channel of the input, [batch, channels], or <see langword="null"/>.</param>
+    public readonly record struct Inputs(Tensor First, Tensor Gains, Tensor Shifts, Tensor? Beside = null, Tensor? Added = null)
+    {
+        /// <summary>All tensors that there are.</summary>
+        public Tensor[] All => [First, Gains, Shifts, .. ((Tensor?[])[Beside, Added]).OfType<Tensor>()];
+
+        /// <summary>Which of <see cref="All"/> have gradients.</summary>
+        public bool[] Needs => [.. All.Select(tensor => tensor.requires_grad)];
+
+        /// <summary>Which of the optional tensors there are.</summary>
+        public (bool HasBeside, bool HasAdded) Form => (Beside is not null, Added is not null);
+
+        public long Channels => First.size(1) + (Beside?.size(1) ?? 0);
+
+        /// <summary>The inputs, of <see cref="All"/> and <see cref="Form"/>.</summary>
+        public static Inputs Of(IReadOnlyList<Tensor> all, (bool HasBeside, bool HasAdded) form) => new(
+            all[0], all[1], all[2], form.HasBeside ? all[3] : null, form.HasAdded ? all[^1] : null);
+    }
 
     /// <param name="Groups">The groups of channels.</param>
     /// <param name="Epsilon">Added to the variance.</param>
@@ -97,8 +121,8 @@ internal static class NormalizedActivation
     // What the way back needs of each group of each image: its mean and the inverse of its deviation.
     private readonly record struct Moments(float[] Means, float[] Rests)
     {
-        public Moments(Tensor input, Settings settings)
-            : this(new float[input.size(0) * settings.Groups], new float[input.size(0) * settings.Groups])
+        public Moments(Inputs inputs, Settings settings)
+            : this(new float[inputs.First.size(0) * settings.Groups], new float[inputs.First.size(0) * settings.Groups])
         {
         }
     }
@@ -111,40 +135,39 @@ internal static class NormalizedActivation
 
         protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
-            (Tensor input, Tensor gains, Tensor shifts) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
-            var settings = (Settings)vars[3];
-            Tensor? added = vars.Length > 4 ? (Tensor)vars[4] : null;
-            var moments = new Moments(input, settings);
-            ctx.save_for_backward(added is null ? [input, gains, shifts] : [input, gains, shifts, added]);
-            ctx.save_data(StateName, (settings, Needs(input, added, gains, shifts), moments));
-            return Forward(input, added, gains, shifts, settings, moments);
+            (var settings, var form) = ((Settings)vars[0], ((bool, bool))vars[1]);
+            List<Tensor> all = [.. vars.OfType<Tensor>()];
+            Inputs inputs = Inputs.Of(all, form);
+            var moments = new Moments(inputs, settings);
+            ctx.save_for_backward(all);
+            ctx.save_data(StateName, (settings, form, inputs.Needs, moments));
+            return Forward(inputs, settings, moments);
         }
 
         protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
         {
-            (Settings settings, bool[] needs, Moments moments) = ((Settings, bool[], Moments))ctx.get_data(StateName);
-            Tensor? added = saved.Count > 3 ? saved[3] : null;
+            (Settings settings, (bool, bool) form, bool[] needs, Moments moments) =
+                ((Settings, (bool, bool), bool[], Moments))ctx.get_data(StateName);
+            Inputs inputs = Inputs.Of(saved, form);
             Tensor?[] found = is_grad_enabled()
-                ? Differentiable(saved[0], added, saved[1], saved[2], gradient, settings, needs)
-                : Compute(saved[0], added, saved[1], saved[2], gradient, settings, moments);
-            List<Tensor> gradients = [found[0]!, found[1]!, found[2]!, null!];
-            if (added is not null)
-                gradients.Add(found[3]!);
-            return gradients;
+                ? Differentiable(inputs, gradient, settings, needs)
+                : Compute(inputs, gradient, settings, moments);
+            return [null!, null!, .. found.Select(tensor => tensor!)];
         }
 
-        private static unsafe Tensor?[] Compute(
-            Tensor input, Tensor? added, Tensor gains, Tensor shifts, Tensor gradient, Settings settings, Moments moments)
+        private static unsafe Tensor?[] Compute(Inputs inputs, Tensor gradient, Settings settings, Moments moments)
         {
-            long[] perImage = [input.size(0), input.size(1)];
-            Tensor inputs = empty(input.shape), gainGradients = empty(perImage), shiftGradients = empty(perImage);
-            Tensor? addedGradients = added is null ? null : empty(perImage);
-            GroupNormalizationWork work = Work(input, added, gains, shifts, settings);
+            long[] perImage = [inputs.First.size(0), inputs.Channels];
+            Tensor first = empty(inputs.First.shape), gains = empty(perImage), shifts = empty(perImage);
+            Tensor? beside = inputs.Beside is null ? null : empty(inputs.Beside.shape);
+            Tensor? added = inputs.Added is null ? null : empty(perImage);
+            GroupNormalizationWork work = Work(inputs, settings);
             work.YGradient = TensorMemory.Floats(gradient);
-            work.XGradient = TensorMemory.Floats(inputs);
-            work.GainGradients = TensorMemory.Floats(gainGradients);
-            work.ShiftGradients = TensorMemory.Floats(shiftGradients);
-            work.AddedGradients = addedGradients is null ? null : TensorMemory.Floats(addedGradients);
+            work.XGradient = TensorMemory.Floats(first);
+            work.BesideGradient = beside is null ? null : TensorMemory.Floats(beside);
+            work.GainGradients = TensorMemory.Floats(gains);
+            work.ShiftGradients = TensorMemory.Floats(shifts);
+            work.AddedGradients = added is null ? null : TensorMemory.Floats(added);
             fixed (float* means = moments.Means, rests = moments.Rests)
             {
                 work.Means = means;
@@ -152,19 +175,17 @@ internal static class NormalizedActivation
                 GroupNormalizationKernel.Backward(work);
             }
 
-            return gains.size(0) > 1
-                ? [inputs, gainGradients, shiftGradients, addedGradients]
-                : [inputs, gainGradients.sum(0, keepdim: true), shiftGradients.sum(0, keepdim: true), addedGradients];
+            if (inputs.Gains.size(0) == 1)
+                (gains, shifts) = (gains.sum(0, keepdim: true), shifts.sum(0, keepdim: true));
+            return new Inputs(first, gains, shifts, beside, added).All;
         }
 
         // For gradients of gradients: what libtorch can derive again.
-        private static Tensor?[] Differentiable(
-            Tensor input, Tensor? added, Tensor gains, Tensor shifts, Tensor gradient, Settings settings, bool[] needs)
+        private static Tensor?[] Differentiable(Inputs inputs, Tensor gradient, Settings settings, bool[] needs)
         {
-            Tensor?[] all = [input, gains, shifts, added];
-            Tensor[] needed = [.. all.Zip(needs).Where(pair => pair.Second).Select(pair => pair.First!)];
+            Tensor[] needed = [.. inputs.All.Zip(needs).Where(pair => pair.Second).Select(pair => pair.First)];
             Tensor[] found = [.. autograd.grad(
-                [ByOperations(input, added, gains, shifts, settings)], needed, [gradient], retain_graph: true, create_graph: true)];
+                [ByOperations(inputs, settings)], needed, [gradient], retain_graph: true, create_graph: true)];
             int next = 0;
             return [.. needs.Select(isNeeded => isNeeded ? found[next++] : null)];
         }

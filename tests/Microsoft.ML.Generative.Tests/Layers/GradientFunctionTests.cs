@@ -34,7 +34,7 @@ public sealed class GradientFunctionTests
             Tensor y = x;
             for (int i = 0; i < layers; i++)
             {
-                y = NormalizedActivation.Apply(y, null, gains, shifts, new NormalizedActivation.Settings(4, 1e-5, HasSilu: true));
+                y = NormalizedActivation.Apply(new(y, gains, shifts), new(4, 1e-5, HasSilu: true));
                 if (TiledConvolution.CanUse(y, weight))
                     y = TiledConvolution.Apply(y, weight, null);
                 y = Double.Call(y);

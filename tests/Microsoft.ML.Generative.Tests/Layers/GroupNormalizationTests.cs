@@ -45,6 +45,35 @@ public class GroupNormalizationTests
     }
 
     [Fact]
+    public void Channels_may_be_in_two_tensors()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        // The third of four groups is in both.
+        using GroupNormalization layer = Layer(4, 16);
+        Tensor x = randn(3, 10, 5, 7).requires_grad_(true), beside = randn(3, 6, 5, 7).requires_grad_(true);
+        Tensor together = cat([x, beside], 1).detach().requires_grad_(true), direction = randn(3, 16, 5, 7);
+        foreach (bool isDerivedAgain in (bool[])[false, true])
+        {
+            Tensor expected = layer.Forward(together, hasSilu: true), found = layer.Forward(x, hasSilu: true, beside: beside);
+            ConvolutionChecks.AssertEqual(expected, found);
+            Tensor[] wanted = Gradients(expected, [together], isDerivedAgain), gradients = Gradients(found, [x, beside], isDerivedAgain);
+            AssertClose(wanted[0], cat(gradients[..2], 1));
+            Assert.All(wanted[1..].Zip(gradients[2..]), pair => AssertClose(pair.First, pair.Second));
+        }
+
+        using (no_grad())
+            ConvolutionChecks.AssertEqual(layer.Forward(together, hasSilu: true), layer.Forward(x, hasSilu: true, beside: beside));
+
+        Tensor[] Gradients(Tensor y, Tensor[] inputs, bool isDerivedAgain)
+        {
+            inputs = [.. inputs, .. layer.parameters()];
+            Tensor[] first =
+                [.. autograd.grad([(y * direction).sum()], inputs, create_graph: isDerivedAgain, retain_graph: isDerivedAgain)];
+            return isDerivedAgain ? [.. autograd.grad([first.Select(g => g.square().sum()).Aggregate((a, b) => a + b)], inputs)] : first;
+        }
+    }
+
+    [Fact]
     public void Results_depend_on_neither_threads_nor_the_rest_of_the_batch()
     {
         using DisposeScope scope = NewDisposeScope();

@@ -29,12 +29,12 @@ internal static unsafe class GroupNormalizationKernel
             long first = item * channels;
             double sum = 0;
             for (long channel = first; channel < first + channels; channel++)
-                sum += PlaneSums.Sum(work.X + channel * pixels, pixels) + (double)pixels * Added(work, channel);
+                sum += PlaneSums.Sum(X(work, channel), pixels) + (double)pixels * Added(work, channel);
             float mean = (float)(sum / work.GroupSize);
 
             double squares = 0;
             for (long channel = first; channel < first + channels; channel++)
-                squares += PlaneSums.SquareSum(work.X + channel * pixels, pixels, Added(work, channel) - mean);
+                squares += PlaneSums.SquareSum(X(work, channel), pixels, Added(work, channel) - mean);
             float rest = (float)(1 / Math.Sqrt(squares / work.GroupSize + work.Epsilon));
             (work.Means[item], work.Rests[item]) = (mean, rest);
 
@@ -43,7 +43,7 @@ internal static unsafe class GroupNormalizationKernel
                 long parameter = Parameter(work, channel);
                 float scale = rest * work.Gains[parameter];
                 float shift = work.Shifts[parameter] + (Added(work, channel) - mean) * scale;
-                Apply(work.X + channel * pixels, work.Y + channel * pixels, pixels, scale, shift, work.HasSilu);
+                Apply(X(work, channel), work.Y + channel * pixels, pixels, scale, shift, work.HasSilu);
             }
         }
     }
@@ -59,11 +59,11 @@ internal static unsafe class GroupNormalizationKernel
             double sum = 0, product = 0;
             for (long channel = first; channel < first + channels; channel++)
             {
-                long parameter = Parameter(work, channel), at = channel * pixels;
+                long parameter = Parameter(work, channel);
                 float gain = work.Gains[parameter];
                 (float gains, float shifts) = Derive(
-                    work.X + at, work.YGradient + at, work.XGradient + at, pixels, rest, (Added(work, channel) - mean) * rest, gain,
-                    work.Shifts[parameter], work.HasSilu);
+                    X(work, channel), work.YGradient + channel * pixels, XGradient(work, channel), pixels, rest,
+                    (Added(work, channel) - mean) * rest, gain, work.Shifts[parameter], work.HasSilu);
                 (work.GainGradients[channel], work.ShiftGradients[channel]) = (gains, shifts);
                 sum += (double)gain * shifts;
                 product += (double)gain * gains;
@@ -74,12 +74,29 @@ internal static unsafe class GroupNormalizationKernel
             for (long channel = first; channel < first + channels; channel++)
             {
                 float added = Center(
-                    work.X + channel * pixels, work.XGradient + channel * pixels, pixels, rest, (Added(work, channel) - mean) * rest,
+                    X(work, channel), XGradient(work, channel), pixels, rest, (Added(work, channel) - mean) * rest,
                     work.Gains[Parameter(work, channel)], meanPart, deviationPart);
                 if (work.AddedGradients != null)
                     work.AddedGradients[channel] = added;
             }
         }
+    }
+
+    private static float* X(in GroupNormalizationWork work, long channel) => Plane(work, work.X, work.Beside, channel);
+
+    private static float* XGradient(in GroupNormalizationWork work, long channel) =>
+        Plane(work, work.XGradient, work.BesideGradient, channel);
+
+    // Of an image's channel, which is in the first tensor or in the one beside it.
+    private static float* Plane(in GroupNormalizationWork work, float* first, float* beside, long channel)
+    {
+        if (work.FirstChannels == work.Channels)
+            return first + channel * work.Pixels;
+        (long image, long inImage) = Math.DivRem(channel, work.Channels);
+        long further = inImage - work.FirstChannels;
+        return further < 0
+            ? first + (image * work.FirstChannels + inImage) * work.Pixels
+            : beside + (image * (work.Channels - work.FirstChannels) + further) * work.Pixels;
     }
 
     private static float Added(in GroupNormalizationWork work, long channel) => work.Added == null ? 0 : work.Added[channel];

@@ -105,7 +105,7 @@ internal sealed class UNetLevelBlock : nn.Module
     public Tensor Up(Tensor x, Tensor embedding, Tensor? context, Stack<Tensor> shortcuts)
     {
         for (int i = 0; i < resnets.Count; i++)
-            x = Attend(resnets[i].Forward(cat([x, shortcuts.Pop()], 1), embedding), i, context);
+            x = Attend(resnets[i].Forward(x, embedding, beside: shortcuts.Pop()), i, context);
         return upsamplers is null ? x : Resize(upsamplers[0], x, embedding);
     }
 

@@ -53,9 +53,12 @@ internal sealed class UNetResidualBlock : nn.Module
 
     /// <param name="x">[batch, channels in, height, width].</param>
     /// <param name="embedding">The time's vector after the activation, [batch, embedding size].</param>
-    public Tensor Forward(Tensor x, Tensor embedding)
+    /// <param name="beside">Further channels, which follow those of <paramref name="x"/>, or <see langword="null"/>.</param>
+    public Tensor Forward(Tensor x, Tensor embedding, Tensor? beside = null)
     {
-        Tensor h = conv1.call(Resample(UNetMath.Normalize(norm1, x, _config.Activation)));
+        if (beside is not null && !(Resampling == Resampling.None && conv_shortcut is not null && conv_shortcut.CanAddTo(x, beside)))
+            (x, beside) = (cat([x, beside], 1), null);
+        Tensor h = conv1.call(Resample(UNetMath.Normalize(norm1, x, _config.Activation, beside: beside)));
         x = Resample(x);
 
         Tensor time = time_emb_proj.call(embedding); // [batch, channels out (twice for scale and shift)]
@@ -72,7 +75,7 @@ internal sealed class UNetResidualBlock : nn.Module
         if (_dropout > 0)
             h = SeededDropout.Apply(h, _dropout, training);
         h = conv2.call(h);
-        Tensor sum = (conv_shortcut is null ? x : conv_shortcut.call(x)).Plus(h);
+        Tensor sum = conv_shortcut is null ? x.Plus(h) : conv_shortcut.AddTo(x, beside, h);
         return _scale == 1 ? sum : sum.Times(1 / _scale);
     }
 
@@ -91,10 +94,10 @@ internal static class UNetMath
     /// <inheritdoc cref="GroupNormalization.Forward"/>
     public static Tensor Normalize(
         GroupNormalization norm, Tensor input, UNetActivation activation,
-        Tensor? added = null, Tensor? scale = null, Tensor? shift = null) =>
+        Tensor? added = null, Tensor? scale = null, Tensor? shift = null, Tensor? beside = null) =>
         activation == UNetActivation.Silu
-            ? norm.Forward(input, hasSilu: true, added, scale, shift)
-            : Activate(norm.Forward(input, hasSilu: false, added, scale, shift), activation);
+            ? norm.Forward(input, hasSilu: true, added, scale, shift, beside)
+            : Activate(norm.Forward(input, hasSilu: false, added, scale, shift, beside), activation);
 
     public static Tensor Activate(Tensor x, UNetActivation activation) => activation switch
     {
