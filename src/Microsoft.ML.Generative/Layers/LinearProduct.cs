@@ -16,17 +16,22 @@ internal static unsafe class LinearProduct
     /// <summary>Whether the kernel computes it, and faster than libtorch.</summary>
     /// <param name="input">[.., inputs].</param>
     /// <param name="weight">[outputs, inputs].</param>
-    public static bool IsFast(Tensor input, Tensor weight) => MatrixProduct.IsFast && CanUse(input, weight)
-        && weight.size(0) >= FewestColumns && weight.size(1) >= FewestColumns && input.numel() >= FewestRows * weight.size(1);
+    public static bool IsFast(Tensor input, Tensor weight) => CanUse(input, weight) && IsFast(input.numel() / weight.size(1), weight);
+
+    /// <summary>Whether the kernel is faster than libtorch.</summary>
+    /// <param name="rows">Rows of the input.</param>
+    /// <param name="weight">[outputs, inputs].</param>
+    public static bool IsFast(long rows, Tensor weight) => MatrixProduct.IsFast
+        && weight.size(0) >= FewestColumns && weight.size(1) >= FewestColumns && rows >= FewestRows;
 
     /// <summary>Whether the kernel can be used.</summary>
-    /// <inheritdoc cref="IsFast" path="/param"/>
+    /// <inheritdoc cref="IsFast(Tensor, Tensor)" path="/param"/>
     public static bool CanUse(Tensor input, Tensor weight) => MatrixProduct.IsSupported && CpuKernels.CanUse(input)
         && CpuKernels.CanUse(weight) && weight.dim() == 2 && weight.is_contiguous() && input.numel() > 0 && weight.numel() > 0
         && input.numel() / weight.size(1) <= int.MaxValue;
 
     /// <summary>Computes it.</summary>
-    /// <inheritdoc cref="IsFast" path="/param"/>
+    /// <inheritdoc cref="IsFast(Tensor, Tensor)" path="/param"/>
     /// <param name="input">[.., inputs].</param>
     /// <param name="weight">[outputs, inputs].</param>
     /// <param name="bias">[outputs], or <see langword="null"/>.</param>

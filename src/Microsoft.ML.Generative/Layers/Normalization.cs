@@ -14,13 +14,12 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
     private readonly Parameter? bias;
 
     private readonly NormalizationKind _kind;
-    private readonly long[] _shape;
     private readonly double _epsilon;
 
     public Normalization(NormalizationKind kind, int width, double epsilon, bool hasBias)
         : base(nameof(Normalization))
     {
-        (_kind, _shape, _epsilon) = (kind, [width], epsilon);
+        (_kind, _epsilon) = (kind, epsilon);
         weight = nn.Parameter(ModuleTensors.Ones(width));
         if (hasBias)
             bias = nn.Parameter(ModuleTensors.Zeros(width));
@@ -41,14 +40,20 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
     /// <summary>[width], or <see langword="null"/>.</summary>
     public Parameter? Bias => bias;
 
-    public override Tensor forward(Tensor input) => OutputShapes.Note(this, Normalize(input));
+    public override Tensor forward(Tensor input) => OutputShapes.Note(this, Apply(_kind, input, weight, bias, _epsilon));
 
-    private Tensor Normalize(Tensor input)
+    /// <summary>Normalizes the last dimension.</summary>
+    /// <param name="kind">How.</param>
+    /// <param name="input">[.., width].</param>
+    /// <param name="gain">[width].</param>
+    /// <param name="bias">[width], or <see langword="null"/>.</param>
+    /// <param name="epsilon">What is added to the variance.</param>
+    public static Tensor Apply(NormalizationKind kind, Tensor input, Tensor gain, Tensor? bias, double epsilon)
     {
         Tensor x = input.AsFloat32();
-        if (_kind == NormalizationKind.LayerNorm)
-            return F.layer_norm(x, _shape, weight, bias, _epsilon);
-        return x * x.square().mean([-1], keepdim: true).Plus(_epsilon).rsqrt() * weight;
+        if (kind == NormalizationKind.LayerNorm)
+            return F.layer_norm(x, gain.shape, gain, bias, epsilon);
+        return x * x.square().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * gain;
     }
 
     protected override void Dispose(bool disposing)

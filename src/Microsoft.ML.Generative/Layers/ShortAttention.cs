@@ -102,6 +102,24 @@ internal static class ShortAttention
         return output.MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same by libtorch's operations, for gradients of gradients.</summary>
+    /// <param name="all">[batch, time, 3 · heads, head size].</param>
+    /// <param name="scale">What scores are multiplied by.</param>
+    /// <param name="isCausal">Whether a position attends to itself and those before it alone.</param>
+    /// <returns>[batch, time, heads, head size].</returns>
+    public static Tensor Compose(Tensor all, float scale, bool isCausal) => Compose(Split([all], Form.Packed), null, scale, isCausal);
+
+    private static Tensor Compose(Tensor[] parts, Tensor? mask, float scale, bool isCausal)
+    {
+        long time = parts[0].size(2);
+        Tensor scores = parts[0].matmul(parts[1].transpose(-2, -1)).Times(scale); // [batch, heads, time, time]
+        if (isCausal)
+            scores = scores.Plus(TensorFactory.Constant([time, time], float.NegativeInfinity, ScalarType.Float32).triu(1));
+        if (mask is not null)
+            scores = scores.Plus(mask);
+        return scores.softmax(-1).matmul(parts[2]).transpose(1, 2); // [batch, time, heads, head size]
+    }
+
     private static Tensor Compute(IReadOnlyList<Tensor> inputs, Settings settings)
     {
         using IDisposable noGradient = no_grad();
@@ -239,13 +257,7 @@ internal static class ShortAttention
         private static Tensor[] Differentiable(List<Tensor> saved, Tensor gradient, Settings settings)
         {
             Tensor[] parts = Split(saved, settings.Form);
-            long time = parts[0].size(2);
-            Tensor scores = parts[0].matmul(parts[1].transpose(-2, -1)).Times(settings.Scale);
-            if (settings.IsCausal)
-                scores = scores.Plus(TensorFactory.Constant([time, time], float.NegativeInfinity, ScalarType.Float32).triu(1));
-            if (MaskOf(saved, settings.Form) is { } mask)
-                scores = scores.Plus(mask);
-            Tensor output = scores.softmax(-1).matmul(parts[2]).transpose(1, 2); // [batch, time, heads, head size]
+            Tensor output = Compose(parts, MaskOf(saved, settings.Form), settings.Scale, settings.IsCausal);
             Tensor[] needed = [.. saved.Where((_, i) => i < settings.Needs.Length && settings.Needs[i])];
             Tensor[] found = [.. autograd.grad([output], needed, [gradient], retain_graph: true, create_graph: true)];
             int next = 0;

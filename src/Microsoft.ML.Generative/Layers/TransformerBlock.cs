@@ -1,6 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -95,11 +94,14 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         int[]? lengths = null)
     {
         double dropout = training ? _dropout : 0;
+        bool isPlain = positions is null && mask is null && bias is null && lengths is null && dropout == 0
+            && _shape.ScalesAttention && _shape.KeyValueHeads == _shape.Heads;
+        if (isPlain && AttentionBranch is { } branch && branch.IsFast(x))
+            return FinishSums(branch.Apply(x), source);
         Tensor all = Project(x);
         if (lengths is not null)
             return Finish(x, AttendEach(all, positions, lengths), source);
-        bool isPlain = positions is null && mask is null && bias is null && dropout == 0;
-        if (isPlain && _shape.ScalesAttention && _shape.KeyValueHeads == _shape.Heads)
+        if (isPlain)
             return Finish(x, DotProductAttention.Packed(all, _shape.IsCausal).flatten(2), source);
         (Tensor queries, Tensor keys, Tensor values) = Split(all, positions);
         (keys, values) = (_shape.Repeat(keys), _shape.Repeat(values));
@@ -183,11 +185,24 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
             return NormalizedSum(x, feedForwardOut, FeedForward(x), feedForwardNorm);
         }
 
-        x = x.Plus(Drop(attentionOut.call(heads)));
+        return FinishSums(x.Plus(Drop(attentionOut.call(heads))), source);
+    }
+
+    // What follows attention where sums are not normalized.
+    private Tensor FinishSums(Tensor x, CrossSource? source)
+    {
         if (cross is not null)
             x = cross.Forward(x, source ?? throw new InvalidOperationException("The block attends to another sequence; there is none."));
+        if ((!training || _dropout == 0) && FeedForwardBranch.IsFast(x))
+            return FeedForwardBranch.Apply(x);
         return x.Plus(Drop(feedForwardOut.call(FeedForward(feedForwardNorm.call(x)))));
     }
+
+    private ResidualBranch? AttentionBranch => _shape.NormalizesSums || attentionNorm is null
+        ? null
+        : new(attentionNorm, queriesKeysValues, attentionOut) { Heads = _shape.Heads, IsCausal = _shape.IsCausal };
+
+    private ResidualBranch FeedForwardBranch => new(feedForwardNorm, feedForwardIn, feedForwardOut) { Activation = _shape.FeedForward };
 
     private Tensor NormalizedSum(Tensor x, Linear layer, Tensor input, Normalization norm) => FusedLinear.CanUse(layer, input)
         ? FusedLinear.NormalizeSum(layer, input, x, norm)
@@ -198,20 +213,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     {
         if (FusedLinear.CanUse(feedForwardIn, x))
             return FusedLinear.Activate(feedForwardIn, x, _shape.FeedForward);
-        Tensor hidden = feedForwardIn.call(x);
-        if (!_shape.FeedForward.IsGated())
-            return Activate(hidden);
-        Tensor[] parts = hidden.chunk(2, -1); // [batch, time, feed-forward size] each
-        return Activate(parts[0]) * parts[1];
+        return _shape.FeedForward.Activate(feedForwardIn.call(x));
     }
-
-    private Tensor Activate(Tensor x) => _shape.FeedForward switch
-    {
-        FeedForwardKind.Gelu or FeedForwardKind.GeGlu => F.gelu(x, GELU.Approximate.none),
-        FeedForwardKind.GeluTanh or FeedForwardKind.GeGluTanh => F.gelu(x, GELU.Approximate.tanh),
-        FeedForwardKind.Relu => F.relu(x),
-        _ => F.silu(x),
-    };
 
     private Tensor Drop(Tensor x) => SeededDropout.Apply(x, _dropout, training);
 }

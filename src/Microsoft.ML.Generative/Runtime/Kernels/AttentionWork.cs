@@ -29,6 +29,31 @@ internal unsafe struct AttentionWork
     /// <summary>What scores are multiplied by.</summary>
     public float Scale;
 
+    /// <summary>Attention of as many heads of queries, keys and values, which are one behind another at each position.</summary>
+    /// <param name="all">[batch, time, 3 · heads, head size], contiguous.</param>
+    /// <param name="output">[batch, time, heads, head size], contiguous.</param>
+    /// <param name="batch">Sequences.</param>
+    /// <param name="time">Positions.</param>
+    /// <param name="heads">Heads.</param>
+    /// <param name="headSize">Values of a head.</param>
+    public static AttentionWork Packed(float* all, float* output, int batch, int time, int heads, int headSize)
+    {
+        long width = (long)heads * headSize;
+        return new AttentionWork
+        {
+            Queries = At(0),
+            Keys = At(1),
+            Values = At(2),
+            Output = new Rows(output, time * width, headSize, width),
+            Batch = batch,
+            Heads = heads,
+            Time = time,
+            HeadSize = headSize,
+        };
+
+        Rows At(int part) => new(all + part * width, 3 * time * width, headSize, 3 * width);
+    }
+
     /// <summary>A tensor of [batch, heads, time, head size], whose last dimension is contiguous.</summary>
     /// <param name="start">Its first element.</param>
     /// <param name="batch">Floats between rows of the batch.</param>

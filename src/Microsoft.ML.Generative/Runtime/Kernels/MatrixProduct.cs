@@ -83,6 +83,42 @@ internal static unsafe class MatrixProduct
         ThreadTeam.Run((columns + SumWork.Block - 1) / SumWork.Block, rows * SumWork.Block, &work, &SumRows);
     }
 
+    /// <summary>Parts into which sums are divided, which depend on the number of summands alone.</summary>
+    /// <param name="inner">Summands.</param>
+    public static int Blocks(int inner) => Math.Max(1, (inner + MostInner - 1) / MostInner);
+
+    /// <summary>The first summand of such a part; parts are as good as equal.</summary>
+    /// <param name="inner">Summands.</param>
+    /// <param name="block">The part's number.</param>
+    public static int BlockStart(int inner, int block) => (int)((long)inner * block / Blocks(inner));
+
+    /// <summary>Brings up to 16 columns into the order of the kernel, [inner, 16], with zeros behind the last one.</summary>
+    /// <param name="from">The matrix from the first column on.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="inner">Rows.</param>
+    /// <param name="packed">Where they are put.</param>
+    public static void Pack(MatrixView from, int columns, int inner, float* packed)
+    {
+        if (from.Row == 1)
+        {
+            ChannelBlocks.Read(from.Start, from.Column, columns, inner, packed);
+            return;
+        }
+
+        for (int l = 0; l < inner; l++)
+        {
+            float* row = from.Start + l * from.Row, to = packed + l * Lanes;
+            if (columns == Lanes)
+            {
+                Vector512.Load(row).Store(to);
+                continue;
+            }
+
+            for (int j = 0; j < Lanes; j++)
+                to[j] = j < columns ? row[j] : 0;
+        }
+    }
+
     // Here the elements are parts of the result.
     private static void Multiply(void* state, long start, long end)
     {
@@ -98,15 +134,21 @@ internal static unsafe class MatrixProduct
             int endGroup = Math.Min(groups, Pair * (int)((long)work.Pairs * (columnPart + 1) / work.ColumnParts));
             int firstRow = Rows * (int)((long)work.Tiles * rowPart / work.RowParts);
             int endRow = Math.Min(work.Rows, Rows * (int)((long)work.Tiles * (rowPart + 1) / work.RowParts));
-            // Of equal lengths, as good as, which depend on the whole length alone.
-            int blocks = Math.Max(1, (work.Inner + MostInner - 1) / MostInner);
+            int blocks = Blocks(work.Inner);
             for (int block = 0; block < blocks; block++)
             {
-                int first = (int)((long)work.Inner * block / blocks), last = (int)((long)work.Inner * (block + 1) / blocks);
+                int first = BlockStart(work.Inner, block), last = BlockStart(work.Inner, block + 1);
                 for (int group = firstGroup; group < endGroup; group += MostGroups)
                 {
                     int count = Math.Min(MostGroups, endGroup - group);
-                    Pack(work, first, last - first, group, count, memory.Start);
+                    for (int i = 0; i < count; i++)
+                    {
+                        int column = (group + i) * Lanes;
+                        Pack(
+                            work.Right.From(first, column), Math.Min(Lanes, work.Columns - column), last - first,
+                            memory.Start + i * (last - first) * Lanes);
+                    }
+
                     float* bias = block > 0 || work.Bias == null ? null : biasMemory;
                     if (bias != null)
                         Copy(work.Bias + group * Lanes, 0, bias, 0, 1, Math.Min(count * Lanes, work.Columns - group * Lanes));
@@ -117,34 +159,6 @@ internal static unsafe class MatrixProduct
                             memory.Start);
                     }
                 }
-            }
-        }
-    }
-
-    // Sixteens of columns, [inner, 16] each, with zeros behind the last one.
-    private static void Pack(in Work work, int first, int inner, int group, int groups, float* packed)
-    {
-        for (int i = 0; i < groups; i++, packed += inner * Lanes)
-        {
-            MatrixView from = work.Right.From(first, (group + i) * Lanes);
-            int columns = Math.Min(Lanes, work.Columns - (group + i) * Lanes);
-            if (from.Row == 1)
-            {
-                ChannelBlocks.Read(from.Start, from.Column, columns, inner, packed);
-                continue;
-            }
-
-            for (int l = 0; l < inner; l++)
-            {
-                float* row = from.Start + l * from.Row, to = packed + l * Lanes;
-                if (columns == Lanes)
-                {
-                    Vector512.Load(row).Store(to);
-                    continue;
-                }
-
-                for (int j = 0; j < Lanes; j++)
-                    to[j] = j < columns ? row[j] : 0;
             }
         }
     }

@@ -42,6 +42,15 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Silu(Vector<float> x) => x / (Vector<float>.One + Exp(-x));
 
+    /// <summary>The same, with the derivative s (1 + x (1 − s)), s = 1 / (1 + e^−x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Silu(Vector<float> x, out Vector<float> slope)
+    {
+        Vector<float> sigmoid = Vector<float>.One / (Vector<float>.One + Exp(-x));
+        slope = sigmoid * Vector.FusedMultiplyAdd(x, Vector<float>.One - sigmoid, Vector<float>.One);
+        return x * sigmoid;
+    }
+
     /// <summary>GELU by a hyperbolic tangent (Hendrycks, Gimpel 2016): (1 + tanh u) / 2 = 1 / (1 + e^−2u).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> GeluTanh(Vector<float> x)
@@ -51,13 +60,43 @@ internal static class VectorMath
         return x / (Vector<float>.One + Exp(-x * slope));
     }
 
+    /// <summary>The same, with the derivative s + x s (1 − s) (2u)', s = 1 / (1 + e^−2u).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> GeluTanh(Vector<float> x, out Vector<float> slope)
+    {
+        Vector<float> square = x * x;
+        Vector<float> twice = x * Vector.FusedMultiplyAdd(square, new Vector<float>(0.0713548163f), new Vector<float>(1.59576912f));
+        Vector<float> derivative = Vector.FusedMultiplyAdd(square, new Vector<float>(0.214064449f), new Vector<float>(1.59576912f));
+        Vector<float> sigmoid = Vector<float>.One / (Vector<float>.One + Exp(-twice));
+        slope = Vector.FusedMultiplyAdd(x * sigmoid * (Vector<float>.One - sigmoid), derivative, sigmoid);
+        return x * sigmoid;
+    }
+
     /// <summary>x Φ(x), Φ to 1e-7.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Gelu(Vector<float> x)
     {
+        Vector<float> tail = Tail(Vector.Abs(x), Exp(x * x * -0.5f));
+        return Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), x * tail, x - x * tail);
+    }
+
+    /// <summary>The same, with the derivative Φ(x) + x φ(x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Gelu(Vector<float> x, out Vector<float> slope)
+    {
+        Vector<float> exponential = Exp(x * x * -0.5f), tail = Tail(Vector.Abs(x), exponential);
+        Vector<int> isNegative = Vector.LessThan(x, Vector<float>.Zero);
+        Vector<float> probability = Vector.ConditionalSelect(isNegative, tail, Vector<float>.One - tail);
+        slope = Vector.FusedMultiplyAdd(x * exponential, new Vector<float>(0.398942280f), probability);
+        return Vector.ConditionalSelect(isNegative, x * tail, x - x * tail);
+    }
+
+    // Φ(−z) for z ≥ 0, given e^(−z²/2).
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<float> Tail(Vector<float> z, Vector<float> exponential)
+    {
         // Φ(−z) e^(z²/2) = t P(t) with t = 1 / (1 + 0.35 z) for z ≥ 0: the form of Abramowitz, Stegun 1964, 26.2.17, here with a
         // polynomial of degree 8 that interpolates at Chebyshev's points from z = 0 to 14, within 4e-8 of the value.
-        Vector<float> z = Vector.Abs(x);
         Vector<float> t = Vector<float>.One / Vector.FusedMultiplyAdd(z, new Vector<float>(0.35f), Vector<float>.One);
         Vector<float> p = Vector.FusedMultiplyAdd(t, new Vector<float>(-0.029679522f), new Vector<float>(0.14654583f));
         p = Vector.FusedMultiplyAdd(p, t, new Vector<float>(-0.260961228f));
@@ -67,8 +106,7 @@ internal static class VectorMath
         p = Vector.FusedMultiplyAdd(p, t, new Vector<float>(0.119444917f));
         p = Vector.FusedMultiplyAdd(p, t, new Vector<float>(0.139912298f));
         p = Vector.FusedMultiplyAdd(p, t, new Vector<float>(0.139618713f));
-        Vector<float> tail = p * t * Exp(z * z * -0.5f);
-        return Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), x * tail, x - x * tail);
+        return p * t * exponential;
     }
 
     /// <summary>The sums of four vectors, each added up in the same order.</summary>

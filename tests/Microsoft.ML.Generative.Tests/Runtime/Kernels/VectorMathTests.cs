@@ -52,6 +52,38 @@ public sealed class VectorMathTests
     }
 
     [Fact]
+    public void Slopes_are_the_derivatives_and_come_with_the_same_values()
+    {
+        for (double x = -30; x < 30; x += 0.013)
+        {
+            float value = (float)x;
+            var vector = new Vector<float>(value);
+            double tolerance = 4e-7 * (1 + Math.Abs(value)), square = (double)value * value;
+
+            Assert.Equal(VectorMath.Gelu(vector), VectorMath.Gelu(vector, out Vector<float> slope));
+            double density = Math.Exp(-square / 2) / Math.Sqrt(2 * Math.PI);
+            Assert.Equal(0.5 * SpecialFunctions.Erfc(-value / Math.Sqrt(2)) + value * density, slope[0], tolerance);
+
+            Assert.Equal(VectorMath.GeluTanh(vector)[0], VectorMath.GeluTanh(vector, out slope)[0], tolerance);
+            double tanh = Math.Tanh(Math.Sqrt(2 / Math.PI) * (value + 0.044715 * value * square));
+            double inner = Math.Sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * square);
+            Assert.Equal((1 + tanh) / 2 + value * (1 - tanh * tanh) / 2 * inner, slope[0], 2 * tolerance);
+
+            Assert.Equal(VectorMath.Silu(vector)[0], VectorMath.Silu(vector, out slope)[0], tolerance);
+            double sigmoid = 1 / (1 + Math.Exp(-value));
+            Assert.Equal(sigmoid * (1 + value * (1 - sigmoid)), slope[0], tolerance);
+        }
+
+        foreach (float far in (float[])[-1e4f, 1e4f])
+        {
+            VectorMath.Gelu(new Vector<float>(far), out Vector<float> gelu);
+            VectorMath.GeluTanh(new Vector<float>(far), out Vector<float> tanh);
+            VectorMath.Silu(new Vector<float>(far), out Vector<float> silu);
+            Assert.All((float[])[gelu[0], tanh[0], silu[0]], slope => Assert.Equal(far > 0 ? 1 : 0, slope));
+        }
+    }
+
+    [Fact]
     public void Sums_of_four_are_the_sums_of_each_to_the_bit()
     {
         var random = new Random(3);
