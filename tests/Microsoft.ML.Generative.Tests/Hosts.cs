@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Reflection;
 using Microsoft.ML.Runtime;
 
@@ -10,4 +11,13 @@ internal static class Hosts
     /// <summary>ML.NET keeps the call to itself and its friends (AutoML's time limit is one).</summary>
     public static void CancelExecution(this MLContext ml) =>
         typeof(MLContext).GetMethod("CancelExecution", BindingFlags.NonPublic | BindingFlags.Instance)!.Invoke(ml, []);
+
+    /// <summary>What ML.NET keeps of progress until somebody asks for it; nobody else asks a context.</summary>
+    public static IReadOnlyList<object> TakeProgress(this MLContext ml)
+    {
+        const BindingFlags Own = BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.Instance;
+        object environment = typeof(MLContext).GetField("_env", Own)!.GetValue(ml)!;
+        object tracker = environment.GetType().GetField("ProgressTracker", Own)!.GetValue(environment)!;
+        return [.. ((IEnumerable)tracker.GetType().GetMethod("GetAllProgress", Own)!.Invoke(tracker, [])!).Cast<object>()];
+    }
 }

@@ -49,6 +49,30 @@ public sealed class TrainingLoopReportTests
     }
 
     [Fact]
+    public void Who_asks_sees_progress_and_a_long_training_leaves_nothing_behind_in_the_context()
+    {
+        MLContext ml = new(seed: 1);
+        List<int> seen = [];
+        int reports = 0;
+        using VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions
+        {
+            HiddenSizes = [4],
+            LatentSize = 2,
+            BatchSize = 6,
+            Epochs = 40,
+            Progress = new Asking(() =>
+            {
+                if (++reports == 40)
+                    seen.Add(ml.TakeProgress().Count);
+            }),
+        }).Fit(TinyImages.AsImages(ml, 6));
+        // Where the training is, not where it has been 40 times.
+        Assert.InRange(Assert.Single(seen), 1, 3);
+        // Its end.
+        Assert.InRange(ml.TakeProgress().Count, 1, 3);
+    }
+
+    [Fact]
     public void The_loss_of_a_report_is_the_average_over_its_rows()
     {
         // The weights hardly move; batches of 4 and 1 rows, so the average over rows is not that over batches.
@@ -285,5 +309,10 @@ public sealed class TrainingLoopReportTests
             Assert.InRange(Line(count, false).Length, 80, 119);
             Assert.InRange(Line(count, true).Length, 80, 119);
         }
+    }
+
+    private sealed class Asking(Action ask) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => ask();
     }
 }

@@ -14,8 +14,8 @@ internal sealed class TrainingReporter
     private readonly EvaluationMode _evaluation;
     private readonly ITrainingPreview? _preview;
     private readonly IChannel _channel;
-    private readonly IProgressChannel _progress;
     private readonly TensorBoardLog? _log;
+    private volatile TrainingProgress? _lastReport;
 
     /// <param name="run">The device, and whether this process is the one that reports.</param>
     /// <param name="options">The loop's options.</param>
@@ -24,7 +24,7 @@ internal sealed class TrainingReporter
     /// <param name="evaluation">Shows the model in previews.</param>
     /// <param name="preview">Makes them.</param>
     /// <param name="channel">Receives lines.</param>
-    /// <param name="progress">Receives losses.</param>
+    /// <param name="progress">Shows steps and losses.</param>
     /// <param name="log">TensorBoard's, if there is one.</param>
     public TrainingReporter(
         TrainingRun run, TrainingOptions options, StepPlan plan, TrainingMeter meter, EvaluationMode evaluation,
@@ -37,9 +37,14 @@ internal sealed class TrainingReporter
         _evaluation = evaluation;
         _preview = run.IsLeader ? preview : null;
         _channel = channel;
-        _progress = progress;
         _log = log;
-        progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, meter.Step, plan.TotalSteps));
+        // Whoever shows progress asks for it. A checkpoint of each report would stay in the context for ever where nobody does.
+        progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry =>
+        {
+            entry.SetProgress(0, meter.Step, plan.TotalSteps);
+            if (_lastReport is { } report)
+                entry.SetMetric(0, report.Loss);
+        });
     }
 
     /// <summary>Writes a line in the log, of one process of several.</summary>
@@ -73,7 +78,7 @@ internal sealed class TrainingReporter
     {
         TrainingProgress report = _meter.Report(
             step, _plan.EpochOf(step) + 1, endsEpoch, _plan.LearningRate(step), samplesPerSecond, gradientNorm, validation);
-        _progress.Checkpoint(report.Loss, step);
+        _lastReport = report;
         _options.Progress?.Report(report);
         _log?.Write(_channel, report);
         if (_meter.TakeLine(endsEpoch))
