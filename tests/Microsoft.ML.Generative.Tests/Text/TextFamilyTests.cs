@@ -33,6 +33,24 @@ public sealed class TextFamilyTests
     }
 
     [Theory]
+    [InlineData("LanguageModel", "Column 'Text' has")]
+    [InlineData("MaskedLanguageModel", "Column 'Text' has")]
+    [InlineData("SentenceEmbedding", "Columns 'Text', 'Pair' have")]
+    [InlineData("TextClassification", "Column 'Text' has")]
+    [InlineData("SequenceToSequence", "Columns 'Text', 'Pair' have")]
+    public void Columns_without_text_are_named_where_a_tokenizer_is_made_of_them(string family, string expected)
+    {
+        IDataView blank = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 6).Select(
+            i => new TextFamilyRow { Text = i == 0 ? null! : "", Pair = i == 1 ? " \n" : "", IsGood = i % 2 == 0 }));
+        IEstimator<ITransformer> estimator = TextFamilies.Create(_ml, family, options =>
+        {
+            options.MaxSteps = 1;
+            options.GetType().GetProperty("Tokenizer")!.SetValue(options, null);
+        });
+        Assert.StartsWith($"{expected} no text in any row", Assert.Throws<ArgumentException>(() => estimator.Fit(blank)).Message);
+    }
+
+    [Theory]
     [MemberData(nameof(Families))]
     public void Speeds_count_tokens(string family)
     {

@@ -114,6 +114,26 @@ public sealed class TrainingPreviewTests : IDisposable
         Assert.Equal(["reconstructions-000002.png", "samples-000002.png"], Names());
     }
 
+    // Not even root creates files there.
+    [LinuxFact]
+    public void A_folder_that_takes_no_files_is_named_before_the_training()
+    {
+        MLContext ml = new(seed: 1);
+        Assert.StartsWith("SampleDirectory '/proc' cannot be used: ", Refused(o => o.SampleDirectory = "/proc"));
+        Assert.StartsWith("TensorBoardDirectory '/proc' cannot be used: ", Refused(o => o.TensorBoardDirectory = "/proc"));
+        Assert.StartsWith("Checkpoints.Directory '/proc' cannot be used: ", Refused(o => o.Checkpoints = new CheckpointOptions("/proc")));
+
+        string Refused(Action<VaeOptions> configure)
+        {
+            var reports = new Reports();
+            var options = new VaeOptions { LatentSize = 2, HiddenSizes = [4], MaxSteps = 2, Progress = reports };
+            configure(options);
+            var error = Assert.Throws<IOException>(() => ml.Transforms.Generative().Vae(options).Fit(TinyImages.AsImages(ml, 6)));
+            Assert.Empty(reports.All);
+            return error.Message;
+        }
+    }
+
     [Fact]
     public void Rows_that_are_no_images_cannot_be_written_as_images()
     {

@@ -29,6 +29,25 @@ internal static class TextColumn
         return Rows(data, column);
     }
 
+    /// <summary>Passes on the texts of columns, of which a tokenizer is to be made.</summary>
+    /// <exception cref="ArgumentException">None has more than white space; thrown behind the last text.</exception>
+    public static IEnumerable<string> RequireText(IEnumerable<string> texts, params IReadOnlyList<string> columns)
+    {
+        bool isBlank = true;
+        foreach (string text in texts)
+        {
+            isBlank = isBlank && string.IsNullOrWhiteSpace(text);
+            yield return text;
+        }
+
+        if (isBlank)
+        {
+            throw new ArgumentException(
+                $"{(columns.Count == 1 ? "Column" : "Columns")} {string.Join(", ", columns.Select(name => $"'{name}'"))} "
+                + $"{(columns.Count == 1 ? "has" : "have")} no text in any row; expected text to make a tokenizer of.");
+        }
+    }
+
     private static IEnumerable<string> Rows(IDataView data, DataViewSchema.Column column)
     {
         using DataViewRowCursor cursor = data.GetRowCursor([column]);

@@ -162,8 +162,10 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
         }
 
         IEnumerable<string> texts = _options.SpanCorruption is null
-            ? SequencePairs.ReadTexts(run, input, _options).SelectMany(pair => (string[])[_options.Prefix + pair.Source, pair.Target])
-            : TextColumn.Read(input, _options.InputColumnName);
+            ? TextColumn.RequireText(
+                SequencePairs.ReadTexts(run, input, _options).SelectMany(pair => (string[])[_options.Prefix + pair.Source, pair.Target]),
+                _options.InputColumnName, _options.TargetColumnName)
+            : TextColumn.RequireText(TextColumn.Read(input, _options.InputColumnName), _options.InputColumnName);
         return TextCodec.Train(texts, _options.VocabularySize);
     }
 

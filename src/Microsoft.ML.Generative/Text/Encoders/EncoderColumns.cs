@@ -52,9 +52,10 @@ internal sealed record EncoderColumns(string[] Texts)
         options.CheckValidation(Check);
     }
 
-    /// <summary>The texts of all rows, one after the other.</summary>
-    public IEnumerable<string> ReadTexts(TrainingRun run, IDataView data) =>
-        (this with { Score = null, Label = null }).Read(run, data).SelectMany(row => row.Texts);
+    /// <summary>The texts of all rows, one after the other, for a tokenizer.</summary>
+    /// <inheritdoc cref="TextColumn.RequireText"/>
+    public IEnumerable<string> ReadTexts(TrainingRun run, IDataView data) => TextColumn.RequireText(
+        (this with { Score = null, Label = null }).Read(run, data).SelectMany(row => row.Texts), Texts);
 
     /// <summary>Reads the rows in their order.</summary>
     /// <param name="run">Says when to stop.</param>

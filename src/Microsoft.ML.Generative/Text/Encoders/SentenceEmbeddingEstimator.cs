@@ -131,11 +131,11 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
 
         channel.Info($"Read {examples.Count:N0} rows of {examples.Tokens:N0} tokens.");
         bool ranks = _options.ScoreColumnName is null;
-        if (ranks && isTraining && Math.Min(examples.Count, _options.BatchSize) < 2)
+        if (ranks && isTraining && examples.Count < 2)
         {
             throw new ArgumentException(
-                $"A batch has {Math.Min(examples.Count, _options.BatchSize)} row; expected 2 or more, whose texts are compared with each "
-                + $"other, or {nameof(SentenceEmbeddingOptions.ScoreColumnName)}.");
+                "The data has 1 row; expected 2 or more, whose texts are compared with each other, or a "
+                + $"{nameof(SentenceEmbeddingOptions.ScoreColumnName)}.");
         }
 
         return new IndexBatches(

@@ -121,6 +121,13 @@ public sealed class SentenceEmbeddingOptions : EncoderTrainingOptions
     internal override void ValidateForTraining()
     {
         base.ValidateForTraining();
+        if (ScoreColumnName is null && BatchSize < 2)
+        {
+            throw new ArgumentException(
+                $"{nameof(BatchSize)} is {BatchSize}; expected 2 or more, whose texts are compared with each other, or a "
+                + $"{nameof(ScoreColumnName)}.", nameof(BatchSize));
+        }
+
         if (BaseModel is { } model && KeepsPooler && TrainsAdapter)
             SentenceEmbeddingDefinition.CheckPooling(ActualPooling, model.Architecture);
         if (PairColumnName is null && Dropout == 0)

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Text.Chat;
@@ -147,7 +148,9 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             ? TextCodec.Of(
                 tokenizer, _options.Architecture.VocabularySize,
                 $"{nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)}")
-            : TextCodec.Train(texts.Read(run, input).SelectMany(row => TextsOf(row, options)), _options.VocabularySize);
+            : TextCodec.Train(
+                TextColumn.RequireText(texts.Read(run, input).SelectMany(row => TextsOf(row, options)), texts.Names),
+                _options.VocabularySize);
         LanguageModelArchitecture architecture = _options.Architecture;
         if (architecture.VocabularySize != 0 && architecture.VocabularySize < codec.VocabularySize)
             throw new ArgumentException(

@@ -17,6 +17,9 @@ internal sealed class TextColumns(LanguageModelOptions options)
 {
     private const int RowsBetweenChecks = 256;
 
+    /// <summary>The names of the columns.</summary>
+    public string[] Names => options.PromptColumnName is { } prompt ? [prompt, Column] : [Column];
+
     private string Column => options.MessagesColumnName ?? options.InputColumnName;
 
     /// <exception cref="ArgumentException">A column is missing or not of type text.</exception>

@@ -209,6 +209,13 @@ public sealed class EncoderTrainingTests
         (embedding.PairColumnName, embedding.ScoreColumnName) = ("Text", null);
         Assert.Contains("'Text' twice", Assert.Throws<ArgumentException>(
             () => _ml.Transforms.Generative().SentenceEmbedding(embedding)).Message);
+        (embedding.PairColumnName, embedding.BatchSize) = ("Pair", 1);
+        Assert.StartsWith("BatchSize is 1; expected 2 or more", Assert.Throws<ArgumentException>(
+            () => _ml.Transforms.Generative().SentenceEmbedding(embedding)).Message);
+        embedding.BatchSize = 2;
+        Assert.StartsWith("The data has 1 row; expected 2 or more", Assert.Throws<ArgumentException>(
+            () => _ml.Transforms.Generative().SentenceEmbedding(embedding).Fit(
+                _ml.Data.LoadFromEnumerable([new { Text = "the cat", Pair = "the dog" }]))).Message);
 
         string Message() => Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().TextClassification(options)).Message;
     }

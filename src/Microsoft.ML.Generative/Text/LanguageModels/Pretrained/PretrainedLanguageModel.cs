@@ -35,8 +35,29 @@ internal static class PretrainedLanguageModel
         if (File.Exists(path) && GgufFile.IsOne(path))
             return LoadGguf(env, path, tokenizerPath);
         if (File.Exists(path))
-            return LoadLlama2C(env, path, tokenizerPath ?? FindTokenizer(path));
+        {
+            CheckIsNoOther(path);
+            return LoadLlama2C(env, path, tokenizerPath);
+        }
+
         return LoadFolder(env, path, tokenizerPath);
+    }
+
+    // A file of llama2.c has no mark of its own.
+    private static void CheckIsNoOther(string path)
+    {
+        Span<byte> start = stackalloc byte[4];
+        using (FileStream stream = RegularFile.OpenRead(path))
+            stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        string? other = start.SequenceEqual("PK\x3\x4"u8)
+                ? "a zip file: what mlContext.Model.Save wrote is loaded with mlContext.Model.Load"
+            : Path.GetExtension(path) is ".safetensors" or ".json" ? "one file of a model: pass the folder that it is in"
+            : null;
+        if (other is not null)
+        {
+            throw new InvalidDataException(
+                $"'{path}' is {other}. Expected a folder in the layout of {Layout}, a GGUF file or a file of llama2.c.");
+        }
     }
 
     private static LanguageModelTransformer LoadFolder(IHostEnvironment env, string path, string? tokenizerPath)
@@ -104,11 +125,12 @@ internal static class PretrainedLanguageModel
             network => weights.Load(network, file));
     }
 
-    private static LanguageModelTransformer LoadLlama2C(IHostEnvironment env, string path, string tokenizerPath)
+    private static LanguageModelTransformer LoadLlama2C(IHostEnvironment env, string path, string? tokenizerPath)
     {
         IHost host = env.Register(nameof(PretrainedLanguageModel));
         using IChannel channel = host.Start("Loading");
         Llama2CFile file = Llama2CFile.Open(path);
+        tokenizerPath ??= FindTokenizer(path);
         TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(tokenizerPath));
         CheckVocabulary(codec, tokenizerPath, file.Architecture);
         TorchRuntime.EnsureLoaded();

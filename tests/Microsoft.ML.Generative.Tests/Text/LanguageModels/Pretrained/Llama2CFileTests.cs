@@ -12,6 +12,24 @@ public sealed class Llama2CFileTests
 {
     private static readonly int[] _header = [8, 12, 2, 4, 2, 5, 6];
 
+    // Before the tokenizer is looked for, which is not beside it.
+    [Theory]
+    [InlineData("model.zip", "PK\u0003\u0004 and more", "mlContext.Model.Load")]
+    [InlineData("model.safetensors", "{}", "pass the folder")]
+    [InlineData("config.json", "{}", "pass the folder")]
+    [InlineData("notes.txt", "one, two, three, four, five, six", "not a model in llama2.c's format")]
+    [InlineData("empty.bin", "", "is empty")]
+    public void A_file_of_another_kind_is_named_with_what_to_do(string name, string content, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.File(name);
+        File.WriteAllText(path, content);
+        string message = Assert.Throws<InvalidDataException>(
+            () => new MLContext().Generative().LoadPretrainedLanguageModel(path)).Message;
+        Assert.StartsWith($"'{path}' is ", message);
+        Assert.Contains(expected, message);
+    }
+
     [DataFileFact("stories260K/stories260K.bin", "stories260K/tok512.bin")]
     public void The_stories_model_tells_the_story_that_llama2c_tells()
     {
