@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// A matrix in the order in which <see cref="MatrixKernel"/> reads it, that a few rows at a time are multiplied with. The products are those
-/// of <see cref="MatrixProduct"/> to the bit.
+/// A matrix in the order in which <see cref="MatrixKernel"/> reads it, that a few rows at a time are multiplied with. The products are
+/// those of <see cref="MatrixProduct"/> to the bit.
 /// </summary>
 internal readonly unsafe struct PackedMatrix
 {
