@@ -3,6 +3,7 @@
 // libtorch once.
 // Or 'distributed', the beginning of a file's name, what happens, and optionally the folder for checkpoints and the epochs: the training
 // is then one of several processes.
+// Or 'preload' and what the program does while libtorch is loaded.
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -12,6 +13,12 @@ if (args.Length == 0)
 {
     using var scheduler = new EulerScheduler();
     Console.WriteLine(scheduler.Timesteps.Count);
+    return;
+}
+
+if (args[0] == "preload")
+{
+    Preloading.Run(args[1]);
     return;
 }
 

@@ -66,6 +66,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
     public FlowTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         RowShape row = _options.Columns.FindRow(input);
         _options.LearnsImages = row.Image is not null;
         if (row.Image is null && _options.SampleDirectory is { } samples)

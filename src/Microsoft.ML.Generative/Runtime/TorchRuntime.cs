@@ -19,6 +19,8 @@ public static class TorchRuntime
     internal static readonly string[] LibTorchReleases = ["2.10", "2.11"];
 
     private static readonly Lazy<string?> _problem = new(Load);
+    private static readonly Lazy<Thread> _loader = new(StartLoading);
+    private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(30);
     private static LibTorchFolder? _folder = FromEnvironment(Environment.GetEnvironmentVariable(LibTorchFolder.Variable));
 
     /// <summary>
@@ -32,7 +34,9 @@ public static class TorchRuntime
     /// libtorch of its own.
     /// </remarks>
     /// <exception cref="ArgumentException">The value set is empty or blank.</exception>
-    /// <exception cref="InvalidOperationException">Another value is set after libtorch was loaded.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Another value is set after libtorch was loaded, or after <see cref="Preload"/> was called.
+    /// </exception>
     public static string? LibTorchDirectory
     {
         get => _folder?.FullPath;
@@ -43,6 +47,8 @@ public static class TorchRuntime
             var folder = value is null ? null : new LibTorchFolder(value, $"{nameof(TorchRuntime)}.{nameof(LibTorchDirectory)}");
             if (folder?.FullPath == _folder?.FullPath)
                 return;
+            if (_loader.IsValueCreated)
+                _loader.Value.Join();
             if (LibTorchFolder.LoadedFile() is { } loaded)
             {
                 throw new InvalidOperationException(
@@ -50,9 +56,35 @@ public static class TorchRuntime
                     + $"{nameof(LibTorchDirectory)} at the start of the program, before the first tensor, model or training.");
             }
 
+            if (_loader.IsValueCreated)
+            {
+                throw new InvalidOperationException(
+                    $"libtorch was looked for already: set {nameof(TorchRuntime)}.{nameof(LibTorchDirectory)} before "
+                    + $"{nameof(TorchRuntime)}.{nameof(Preload)} and the first training.");
+            }
+
             _folder = folder;
         }
     }
+
+    /// <summary>
+    /// Begins to load libtorch on a thread of its own and returns at once. That takes some tenths of a second, in which the program can
+    /// read its data and build its pipeline: without this call, they pass when the first training or model needs libtorch.
+    /// </summary>
+    /// <remarks>
+    /// Call it at the start of the program, after <see cref="LibTorchDirectory"/> is set. It throws nothing: what is wrong with libtorch is
+    /// said where it is needed first, as without this call. Later calls do nothing. A program that ends meanwhile waits until libtorch is
+    /// loaded.
+    /// </remarks>
+    /// <example>
+    /// <code>
+    /// TorchRuntime.Preload();
+    /// var ml = new MLContext();
+    /// IDataView data = ml.Data.LoadFromTextFile&lt;Row&gt;("rows.csv");
+    /// // …
+    /// </code>
+    /// </example>
+    public static void Preload() => _ = _loader.Value;
 
     /// <summary>The folder, if one is named.</summary>
     internal static LibTorchFolder? Folder => _folder;
@@ -67,6 +99,27 @@ public static class TorchRuntime
 
     internal static LibTorchFolder? FromEnvironment(string? value) =>
         string.IsNullOrWhiteSpace(value) ? null : new LibTorchFolder(value, LibTorchFolder.Variable);
+
+    private static Thread StartLoading()
+    {
+        var loader = new Thread(LoadQuietly) { IsBackground = true, Name = "libtorch" };
+        // The destructors that run at the end of a process must not meet constructors that still run.
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => loader.Join(_longestWait);
+        loader.Start();
+        return loader;
+    }
+
+    private static void LoadQuietly()
+    {
+        try
+        {
+            _ = _problem.Value;
+        }
+        catch (Exception)
+        {
+            // It is thrown again where libtorch is needed.
+        }
+    }
 
     private static string? Load()
     {

@@ -12,9 +12,10 @@ internal static class CheckedModelLoading
     /// <exception cref="InvalidDataException">The file is not a model that can be loaded.</exception>
     public static ITransformer Load(IHostEnvironment env, string source, Stream stream, out DataViewSchema? inputSchema)
     {
+        TorchRuntime.Preload();
+        inputSchema = ModelArchive.Check(env, source, stream);
         // Its absence is no fault of the file.
         TorchRuntime.EnsureLoaded();
-        inputSchema = ModelArchive.Check(env, source, stream);
         try
         {
             using RepositoryReader repository = RepositoryReader.Open(stream, env);

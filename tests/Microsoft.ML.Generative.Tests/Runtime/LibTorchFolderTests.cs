@@ -22,6 +22,17 @@ public sealed class LibTorchFolderTests
         (code, output, errors) = Run(program, lib);
         Assert.True(code == 0, errors);
         Assert.Equal("1000", output.Trim());
+        string missing = TorchRuntime.Explain([], "");
+        (code, output, errors) = Run(program, null, "preload", "use");
+        Assert.Equal((0, "0", missing), (code, output.Trim(), errors));
+        (code, output, errors) = Run(program, lib, "preload", "use");
+        Assert.Equal((0, "1000", ""), (code, output.Trim(), errors));
+
+        (code, _, errors) = Run(program, null, "preload", "name");
+        Assert.NotEqual(0, code);
+        Assert.Contains(
+            "libtorch was looked for already: set TorchRuntime.LibTorchDirectory before TorchRuntime.Preload", errors,
+            StringComparison.Ordinal);
 
         File.WriteAllText(Path.Combine(installation.Path, "torch", "version.py"), "__version__ = '2.12.0+cu130'\n");
         (code, _, errors) = Run(program, lib);
@@ -29,6 +40,29 @@ public sealed class LibTorchFolderTests
         Assert.Contains(
             $"The libtorch in '{lib}', which GENERATIVE_LIBTORCH names, has version 2.12.0+cu130, but TorchSharp was built for 2.10.0",
             errors, StringComparison.Ordinal);
+    }
+
+    [LinuxFact]
+    public void A_program_may_end_while_libtorch_is_loaded()
+    {
+        Assert.Equal((0, "", ""), Run(BuiltProgram, null, "preload", "return"));
+        Assert.Equal((3, "", ""), Run(BuiltProgram, null, "preload", "exit"));
+    }
+
+    [LinuxFact]
+    public void Another_folder_cannot_be_named_while_libtorch_is_loaded()
+    {
+        (int code, _, string errors) = Run(BuiltProgram, null, "preload", "name");
+        Assert.NotEqual(0, code);
+        Assert.Contains("libtorch is already loaded, from '", errors, StringComparison.Ordinal);
+    }
+
+    [LinuxFact]
+    public void Fit_begins_to_load_libtorch_before_it_looks_at_the_data()
+    {
+        (int code, string output, string errors) = Run(BuiltProgram, null, "preload", "fit");
+        Assert.True(code == 0, errors);
+        Assert.Equal(["True", "True"], output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
     }
 
     [Theory]
@@ -114,12 +148,16 @@ public sealed class LibTorchFolderTests
     [InlineData(" ")]
     public void An_empty_variable_names_no_folder(string? value) => Assert.Null(TorchRuntime.FromEnvironment(value));
 
+    private static string BuiltProgram => Path.Combine(BuiltFolder, "InterruptedTraining.dll");
+
+    private static string BuiltFolder => AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)
+        .Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal);
+
     // The managed libraries and TorchSharp's native one in one folder, libtorch in another.
     private static string CopyWithoutLibTorch(TemporaryFolder application, TemporaryFolder installation)
     {
-        string here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
-        string built = here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal);
-        foreach (string file in (string[])[.. Directory.GetFiles(built, "*.dll"), .. Directory.GetFiles(built, "*.runtimeconfig.json")])
+        string[] managed = [.. Directory.GetFiles(BuiltFolder, "*.dll"), .. Directory.GetFiles(BuiltFolder, "*.runtimeconfig.json")];
+        foreach (string file in managed)
             File.Copy(file, application.File(Path.GetFileName(file)));
 
         string native = Path.GetDirectoryName(LibTorchFolder.LoadedFile())!;
@@ -130,9 +168,9 @@ public sealed class LibTorchFolderTests
         return application.File("InterruptedTraining.dll");
     }
 
-    private static (int Code, string Output, string Errors) Run(string program, string? libTorch)
+    private static (int Code, string Output, string Errors) Run(string program, string? libTorch, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [program]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment[LibTorchFolder.Variable] = libTorch ?? "";
         using Process process = Process.Start(start)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();

@@ -73,6 +73,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
     public ImageClassifierTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         ImageShape shape = _options.Columns.FindImages(input);
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         if (classes.Count < 2)

@@ -72,6 +72,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
     public DiffusionTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         ImageShape shape = _options.Columns.FindImages(input);
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);

@@ -82,6 +82,7 @@ public sealed class DiffusionRewardEstimator : IEstimator<DiffusionTransformer>
     public DiffusionTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         Columns.Check(SchemaShape.Create(input.Schema));
         TensorColumn[] columns = TrainingColumns(input.Schema);
         TensorColumn[]? validationColumns = _options.OpenValidation(TrainingColumns);

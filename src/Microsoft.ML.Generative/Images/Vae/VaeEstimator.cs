@@ -71,6 +71,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     public VaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         RowShape row = _options.Columns.FindRow(input);
         if (row.Image is null && VaeLayers.Of(_options.Network).NeedsImages)
             throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);

@@ -78,6 +78,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     public VqVaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         VqVaeDefinition definition = VqVaeDefinition.Of(_options, _options.Columns.FindImages(input));
         TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
         TensorColumn[]? validationColumns =

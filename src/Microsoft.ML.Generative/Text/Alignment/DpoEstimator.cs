@@ -68,6 +68,7 @@ public sealed class DpoEstimator : IEstimator<LanguageModelTransformer>
     public LanguageModelTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         _options.Columns.Check(SchemaShape.Create(input.Schema));
         _options.CheckValidation(_options.Columns.Check);
 

@@ -65,6 +65,7 @@ public sealed class KtoEstimator : IEstimator<LanguageModelTransformer>
     public LanguageModelTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         _options.Columns.Check(SchemaShape.Create(input.Schema));
         _options.CheckValidation(_options.Columns.Check);
 

@@ -21,6 +21,7 @@ internal static class RolloutTraining
         Func<Trainer, PolicyTraining, AlignmentWatch, (torch.nn.Module Trained, RolloutMethod Method)> create)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         ColumnTypes.CheckText(SchemaShape.Create(input.Schema), options.PromptColumnName);
         options.CheckValidation(schema => ColumnTypes.CheckText(schema, options.PromptColumnName));
         // An empty table is the plainer fault.

@@ -66,6 +66,7 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
     public SequenceToSequenceTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         CheckColumns(SchemaShape.Create(input.Schema));
         _options.CheckValidation(CheckColumns);
 

@@ -72,6 +72,7 @@ public sealed class MaskedLanguageModelEstimator : IEstimator<MaskedLanguageMode
     public MaskedLanguageModelTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         EncoderColumns columns = _options.Columns;
         columns.Check(input, _options);
 

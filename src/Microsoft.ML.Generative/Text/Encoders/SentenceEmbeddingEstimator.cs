@@ -79,6 +79,7 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
     public SentenceEmbeddingTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         EncoderColumns columns = _options.Columns;
         columns.Check(input, _options);
 

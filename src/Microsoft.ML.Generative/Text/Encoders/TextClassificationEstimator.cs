@@ -78,6 +78,7 @@ public sealed class TextClassificationEstimator : IEstimator<TextClassificationT
     public TextClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         EncoderColumns columns = _options.Columns;
         columns.Check(input, _options);
         var earlier = _options.BaseModel as TextClassificationTransformer;

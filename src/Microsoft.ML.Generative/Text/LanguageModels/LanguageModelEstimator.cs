@@ -76,6 +76,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     public LanguageModelTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         var texts = new TextColumns(_options);
         texts.Check(input.Schema);
         _options.CheckValidation(texts.Check);

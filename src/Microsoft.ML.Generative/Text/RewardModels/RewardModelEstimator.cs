@@ -75,6 +75,7 @@ public sealed class RewardModelEstimator : IEstimator<RewardModelTransformer>
     public RewardModelTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        TorchRuntime.Preload();
         _options.Columns.Check(SchemaShape.Create(input.Schema));
         _options.CheckValidation(_options.Columns.Check);
 
