@@ -1,11 +1,12 @@
 using Microsoft.ML;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Schedulers;
+using TorchSharp;
 
 /// <summary>Uses of libtorch while it is loaded.</summary>
 internal static class Preloading
 {
-    /// <param name="action"><c>return</c>, <c>exit</c>, <c>use</c>, <c>name</c> or <c>fit</c>.</param>
+    /// <param name="action"><c>return</c>, <c>exit</c>, <c>use</c>, <c>torch</c>, <c>name</c> or <c>fit</c>.</param>
     public static void Run(string action)
     {
         if (action == "fit")
@@ -23,6 +24,9 @@ internal static class Preloading
                 break;
             case "use":
                 Use();
+                break;
+            case "torch":
+                UseTorch();
                 break;
             case "name":
                 TorchRuntime.LibTorchDirectory = "/elsewhere";
@@ -54,6 +58,26 @@ internal static class Preloading
         Console.WriteLine(string.Join(' ', counts.Distinct()));
         foreach (string? error in errors.Distinct())
             Console.Error.Write(error);
+    }
+
+    // Beside the library, which loads the same.
+    private static void UseTorch()
+    {
+        float[] sums = new float[8];
+        Thread[] threads = [.. Enumerable.Range(0, sums.Length).Select(i => new Thread(() =>
+        {
+            using torch.Tensor ones = torch.ones(i + 1);
+            using torch.Tensor sum = ones.sum();
+            sums[i] = sum.item<float>();
+        }))];
+        foreach (Thread thread in threads)
+            thread.Start();
+        foreach (Thread thread in threads)
+            thread.Join();
+        Console.WriteLine(string.Join(' ', sums));
+        // The code of a library is mapped once.
+        Console.WriteLine(File.ReadLines("/proc/self/maps").Count(
+            line => line.Contains("libLibTorchSharp.so", StringComparison.Ordinal) && line.Contains("r-xp", StringComparison.Ordinal)));
     }
 
     private static void FitThatFails()

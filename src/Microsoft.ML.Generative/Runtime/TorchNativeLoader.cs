@@ -19,6 +19,9 @@ internal static class TorchNativeLoader
     private const string FileName = "libLibTorchSharp.so";
     private const string UnusedNeed = "GLIBCXX_3.4.32";
 
+    private static readonly Lock _copying = new();
+    private static nint _copy;
+
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "The handler must stand before the first use of TorchSharp, whoever makes it.")]
     internal static void Register()
@@ -122,7 +125,16 @@ internal static class TorchNativeLoader
     [SupportedOSPlatform("linux")]
     private static nint LoadPatchedCopy(string path)
     {
-        byte[] image = File.ReadAllBytes(path);
-        return ElfVersionNeeds.TryMakeWeak(image, UnusedNeed) ? NativeImage.Load(image, FileName) : 0;
+        // Several threads may need it first, and two copies would be two libraries.
+        lock (_copying)
+        {
+            if (_copy == 0)
+            {
+                byte[] image = File.ReadAllBytes(path);
+                _copy = ElfVersionNeeds.TryMakeWeak(image, UnusedNeed) ? NativeImage.Load(image, FileName) : 0;
+            }
+
+            return _copy;
+        }
     }
 }

@@ -79,9 +79,8 @@ public static class TorchRuntime
     /// <example>
     /// <code>
     /// TorchRuntime.Preload();
-    /// var ml = new MLContext();
-    /// IDataView data = ml.Data.LoadFromTextFile&lt;Row&gt;("rows.csv");
-    /// // …
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView rows = mlContext.Data.LoadFromBinary("rows.idv");
     /// </code>
     /// </example>
     public static void Preload() => _ = _loader.Value;

@@ -50,6 +50,14 @@ public sealed class LibTorchFolderTests
     }
 
     [LinuxFact]
+    public void Calls_of_TorchSharp_wait_for_the_same_libraries()
+    {
+        (int code, string output, string errors) = Run(BuiltProgram, null, "preload", "torch");
+        Assert.True(code == 0, errors);
+        Assert.Equal("1 2 3 4 5 6 7 8\n1\n", output);
+    }
+
+    [LinuxFact]
     public void Another_folder_cannot_be_named_while_libtorch_is_loaded()
     {
         (int code, _, string errors) = Run(BuiltProgram, null, "preload", "name");
