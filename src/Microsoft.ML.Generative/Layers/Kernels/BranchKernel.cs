@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Layers.Kernels;
 /// </summary>
 internal static unsafe class BranchKernel
 {
-    private const int Block = 32;
+    private const int Block = 64;
 
     /// <summary>Blocks of rows.</summary>
     public static int Blocks(int rows) => (rows + Block - 1) / Block;
