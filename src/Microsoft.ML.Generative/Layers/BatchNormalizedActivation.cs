@@ -134,10 +134,7 @@ internal static class BatchNormalizedActivation
             Tensor y = (normal * gains.view(perChannel)).Plus(shifts.view(perChannel));
             if (settings.Slope is { } slope)
                 y = Activate(y, slope);
-            Tensor[] needed = [.. saved.Where((_, i) => needs[i])];
-            Tensor[] found = [.. autograd.grad([y], needed, [gradient], retain_graph: true, create_graph: true)];
-            int next = 0;
-            return [.. needs.Select(isNeeded => isNeeded ? found[next++] : null)];
+            return DeriveAgain(y, saved, needs, gradient);
         }
     }
 }

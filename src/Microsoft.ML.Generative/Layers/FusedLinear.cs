@@ -1,7 +1,7 @@
 using Microsoft.ML.Generative.Layers.Kernels;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
+using static Microsoft.ML.Generative.Runtime.TensorMemory;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
@@ -33,9 +33,9 @@ internal static unsafe class FusedLinear
         Tensor result = kind.IsGated() ? empty([.. values.shape[..^1], hidden]) : values;
         var work = new ActivationWork
         {
-            Values = TensorMemory.Floats(values),
+            Values = Floats(values),
             Bias = Floats(layer.Bias),
-            Result = TensorMemory.Floats(result),
+            Result = Floats(result),
             Outputs = outputs,
             Hidden = hidden,
             Kind = kind,
@@ -57,18 +57,16 @@ internal static unsafe class FusedLinear
         int outputs = checked((int)values.size(-1));
         var work = new SumWork
         {
-            Values = TensorMemory.Floats(values),
+            Values = Floats(values),
             Bias = Floats(layer.Bias),
-            Shortcut = TensorMemory.Floats(shortcut),
+            Shortcut = Floats(shortcut),
             Outputs = outputs,
             Norm = new NormalizationKernel(
-                TensorMemory.Floats(norm.Gain), Floats(norm.Bias), outputs, norm.Kind == NormalizationKind.LayerNorm, norm.Epsilon),
+                Floats(norm.Gain), Floats(norm.Bias), outputs, norm.Kind == NormalizationKind.LayerNorm, norm.Epsilon),
         };
         ThreadTeam.Run(values.numel() / outputs, outputs, &work, &NormalizeSum);
         return values.MoveToOuterDisposeScope();
     }
-
-    private static float* Floats(Tensor? values) => values is null ? null : TensorMemory.Floats(values);
 
     // Here the elements are rows.
     private static void Activate(void* state, long start, long end)

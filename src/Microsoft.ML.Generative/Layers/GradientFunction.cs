@@ -47,6 +47,18 @@ internal abstract class GradientFunction<TFunction> : autograd.SingleTensorFunct
         return gradients;
     }
 
+    /// <summary>The gradients of what a function was called with, of which gradients can be taken again.</summary>
+    /// <param name="output">The function's result, computed again by libtorch's operations.</param>
+    /// <param name="inputs">What it was computed from.</param>
+    /// <param name="needs">Which of these have a gradient.</param>
+    /// <param name="gradient">The gradient of the result.</param>
+    protected static Tensor?[] DeriveAgain(Tensor output, IEnumerable<Tensor> inputs, IReadOnlyList<bool> needs, Tensor gradient)
+    {
+        Tensor[] needed = [.. inputs.Where((_, i) => needs[i])];
+        var found = new Queue<Tensor>(autograd.grad([output], needed, [gradient], retain_graph: true, create_graph: true));
+        return [.. needs.Select(isNeeded => isNeeded ? found.Dequeue() : null)];
+    }
+
     /// <summary>The result, and what the way back needs.</summary>
     protected abstract Tensor Compute(autograd.AutogradContext ctx, object[] vars);
 

@@ -1,6 +1,6 @@
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
+using static Microsoft.ML.Generative.Runtime.TensorMemory;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -52,16 +52,13 @@ internal static unsafe class LinearProduct
         shape[^1] = outputs;
         Tensor result = empty(shape);
         MatrixProduct.Multiply(
-            MatrixView.Rows(Start(input), inputs), MatrixView.Rows(Start(weight), inputs).Transposed(), bias is null ? null : Start(bias),
-            Start(result), (int)(input.numel() / inputs), inputs, outputs);
+            MatrixView.Rows(Floats(input), inputs), MatrixView.Rows(Floats(weight), inputs).Transposed(), Floats(bias),
+            Floats(result), (int)(input.numel() / inputs), inputs, outputs);
         return result;
     }
 
     private static (int Outputs, int Inputs) SizesOf(Tensor weight) =>
         (checked((int)weight.size(0)), checked((int)weight.size(1)));
-
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
-    private static float* Start(Tensor values) => (float*)TensorMemory.Address(values.is_contiguous() ? values : values.contiguous());
 
     private sealed record Needs(bool Input, bool Weight, bool Bias);
 
@@ -92,26 +89,26 @@ internal static unsafe class LinearProduct
         {
             (int outputs, int inputs) = SizesOf(weight);
             int rows = (int)(gradient.numel() / outputs);
-            MatrixView gradients = MatrixView.Rows(Start(gradient), outputs);
+            MatrixView gradients = MatrixView.Rows(Floats(gradient), outputs);
             (Tensor? Input, Tensor? Weight, Tensor? Bias) result = default;
             if (needs.Input)
             {
                 result.Input = empty(input.shape);
                 MatrixProduct.Multiply(
-                    gradients, MatrixView.Rows(Start(weight), inputs), null, Start(result.Input), rows, outputs, inputs);
+                    gradients, MatrixView.Rows(Floats(weight), inputs), null, Floats(result.Input), rows, outputs, inputs);
             }
 
             if (needs.Weight)
             {
                 result.Weight = empty(outputs, inputs);
                 MatrixProduct.Multiply(
-                    gradients.Transposed(), MatrixView.Rows(Start(input), inputs), null, Start(result.Weight), outputs, rows, inputs);
+                    gradients.Transposed(), MatrixView.Rows(Floats(input), inputs), null, Floats(result.Weight), outputs, rows, inputs);
             }
 
             if (needs.Bias)
             {
                 result.Bias = empty(outputs);
-                MatrixProduct.SumRows(gradients.Start, Start(result.Bias), rows, outputs);
+                MatrixProduct.SumRows(gradients.Start, Floats(result.Bias), rows, outputs);
             }
 
             return result;

@@ -76,8 +76,8 @@ internal static class NormalizedActivation
     private static unsafe GroupNormalizationWork Work(Inputs inputs, Settings settings) => new()
     {
         X = TensorMemory.Floats(inputs.First),
-        Beside = inputs.Beside is null ? null : TensorMemory.Floats(inputs.Beside),
-        Added = inputs.Added is null ? null : TensorMemory.Floats(inputs.Added),
+        Beside = TensorMemory.Floats(inputs.Beside),
+        Added = TensorMemory.Floats(inputs.Added),
         Gains = TensorMemory.Floats(inputs.Gains),
         Shifts = TensorMemory.Floats(inputs.Shifts),
         Batch = (int)inputs.First.size(0),
@@ -150,7 +150,7 @@ internal static class NormalizedActivation
                 ((Settings, (bool, bool), bool[], Moments))ctx.get_data(StateName);
             Inputs inputs = Inputs.Of(saved, form);
             Tensor?[] found = is_grad_enabled()
-                ? Differentiable(inputs, gradient, settings, needs)
+                ? DeriveAgain(ByOperations(inputs, settings), inputs.All, needs, gradient)
                 : Compute(inputs, gradient, settings, moments);
             return [null!, null!, .. found.Select(tensor => tensor!)];
         }
@@ -164,10 +164,10 @@ internal static class NormalizedActivation
             GroupNormalizationWork work = Work(inputs, settings);
             work.YGradient = TensorMemory.Floats(gradient);
             work.XGradient = TensorMemory.Floats(first);
-            work.BesideGradient = beside is null ? null : TensorMemory.Floats(beside);
+            work.BesideGradient = TensorMemory.Floats(beside);
             work.GainGradients = TensorMemory.Floats(gains);
             work.ShiftGradients = TensorMemory.Floats(shifts);
-            work.AddedGradients = added is null ? null : TensorMemory.Floats(added);
+            work.AddedGradients = TensorMemory.Floats(added);
             fixed (float* means = moments.Means, rests = moments.Rests)
             {
                 work.Means = means;
@@ -178,16 +178,6 @@ internal static class NormalizedActivation
             if (inputs.Gains.size(0) == 1)
                 (gains, shifts) = (gains.sum(0, keepdim: true), shifts.sum(0, keepdim: true));
             return new Inputs(first, gains, shifts, beside, added).All;
-        }
-
-        // For gradients of gradients: what libtorch can derive again.
-        private static Tensor?[] Differentiable(Inputs inputs, Tensor gradient, Settings settings, bool[] needs)
-        {
-            Tensor[] needed = [.. inputs.All.Zip(needs).Where(pair => pair.Second).Select(pair => pair.First)];
-            Tensor[] found = [.. autograd.grad(
-                [ByOperations(inputs, settings)], needed, [gradient], retain_graph: true, create_graph: true)];
-            int next = 0;
-            return [.. needs.Select(isNeeded => isNeeded ? found[next++] : null)];
         }
     }
 }

@@ -1,6 +1,6 @@
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
+using static Microsoft.ML.Generative.Runtime.TensorMemory;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
@@ -47,14 +47,10 @@ internal static unsafe class PointwiseConvolution
     {
         Tensor output = empty(inputs.First.size(0), inputs.Weight.size(0), inputs.First.size(2), inputs.First.size(3));
         PointwiseKernel.Convolve(
-            Start(inputs.First), Start(inputs.Beside), MatrixView.Rows(Start(inputs.Weight), (nint)inputs.Weight.size(1)),
-            Start(inputs.Bias), Start(inputs.Added), Start(output), inputs.Shape);
+            Floats(inputs.First), Floats(inputs.Beside), MatrixView.Rows(Floats(inputs.Weight), (nint)inputs.Weight.size(1)),
+            Floats(inputs.Bias), Floats(inputs.Added), Floats(output), inputs.Shape);
         return output;
     }
-
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
-    private static float* Start(Tensor? values) =>
-        values is null ? null : (float*)TensorMemory.Address(values.is_contiguous() ? values : values.contiguous());
 
     /// <param name="First">[batch, channels, height, width].</param>
     /// <param name="Weight">[outputs, inputs, 1, 1].</param>
@@ -116,13 +112,13 @@ internal static unsafe class PointwiseConvolution
         private static Tensor?[] Compute(Inputs inputs, Optional form, bool[] needs, Tensor gradient)
         {
             PointwiseShape shape = inputs.Shape;
-            float* gradients = Start(gradient);
+            float* gradients = Floats(gradient);
             Tensor weights = empty(inputs.Weight.shape), biases = empty(shape.Outputs);
             bool needsBias = form.Bias && needs[form.Beside ? 3 : 2];
             if (needs[1] || needsBias)
             {
                 PointwiseKernel.WeightGradient(
-                    Start(inputs.First), Start(inputs.Beside), gradients, Start(weights), needsBias ? Start(biases) : null, shape);
+                    Floats(inputs.First), Floats(inputs.Beside), gradients, Floats(weights), needsBias ? Floats(biases) : null, shape);
             }
 
             List<Tensor?> all = [needs[0] ? OfInput(inputs.First, 0) : null, weights];
@@ -137,9 +133,9 @@ internal static unsafe class PointwiseConvolution
             Tensor OfInput(Tensor input, int firstChannel)
             {
                 Tensor found = empty(input.shape);
-                MatrixView turned = MatrixView.Rows(Start(inputs.Weight), shape.Inputs).Transposed();
+                MatrixView turned = MatrixView.Rows(Floats(inputs.Weight), shape.Inputs).Transposed();
                 PointwiseKernel.Convolve(
-                    gradients, null, turned.From(firstChannel, 0), null, null, Start(found),
+                    gradients, null, turned.From(firstChannel, 0), null, null, Floats(found),
                     new PointwiseShape(shape.Batch, shape.Outputs, (int)input.size(1), shape.Pixels, shape.Outputs));
                 return found;
             }

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Layers.Kernels;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
+using static Microsoft.ML.Generative.Runtime.TensorMemory;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -93,10 +94,10 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
                 Hidden = hidden,
                 Activation = form.Activation,
                 Norm = new NormalizationKernel(
-                    Start(Gain), Start(NormBias), width, form.Kind == NormalizationKind.LayerNorm, form.Epsilon),
-                FirstBias = Start(FirstBias),
-                SecondBias = Start(SecondBias),
-                Input = Start(X),
+                    Floats(Gain), Floats(NormBias), width, form.Kind == NormalizationKind.LayerNorm, form.Epsilon),
+                FirstBias = Floats(FirstBias),
+                SecondBias = Floats(SecondBias),
+                Input = Floats(X),
             };
         }
 
@@ -112,10 +113,6 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
 
     private static float ScaleOf(int hidden, Form form) => (float)(1 / Math.Sqrt(hidden / form.Heads));
 
-    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
-    private static float* Start(Tensor? values) =>
-        values is null ? null : (float*)TensorMemory.Address(values.is_contiguous() ? values : values.contiguous());
-
     private sealed class Branch : GradientFunction<Branch>
     {
         private const string StateName = "state";
@@ -130,15 +127,15 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
             (int width, int projected, int hidden) = inputs.Sizes;
             BranchWork work = inputs.Work(form);
             Tensor output = empty(inputs.X.shape), projection = empty(work.Rows, projected), values = empty(work.Rows, hidden);
-            work.Output = Start(output);
-            work.Projection = Start(projection);
-            work.Values = Start(values);
+            work.Output = Floats(output);
+            work.Projection = Floats(projection);
+            work.Values = Floats(values);
             float[] logSums = form.Activation is null ? new float[(long)work.Rows * form.Heads] : [];
             using KernelMemory.Block memory = KernelMemory.Take((nint)width * (projected + hidden));
             work.First = new PackedMatrix(
-                MatrixView.Rows(Start(inputs.First), width).Transposed(), width, projected, memory.Start);
+                MatrixView.Rows(Floats(inputs.First), width).Transposed(), width, projected, memory.Start);
             work.Second = new PackedMatrix(
-                MatrixView.Rows(Start(inputs.Second), hidden).Transposed(), hidden, width, memory.Start + (nint)width * projected);
+                MatrixView.Rows(Floats(inputs.Second), hidden).Transposed(), hidden, width, memory.Start + (nint)width * projected);
             BranchKernel.Enter(work);
             if (form.Activation is null)
             {
@@ -178,21 +175,21 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
             Tensor values = form.Activation is null ? saved[inputs.Count + 1] : empty(rows, hidden), normalized = empty(rows, width);
             Tensor gains = empty(blocks, width);
             Tensor? biases = form.HasNormBias ? empty(blocks, width) : null;
-            work.Projection = Start(projection);
-            work.Values = Start(values);
-            work.OutputGradient = Start(gradient);
-            work.InputGradient = Start(xGradient);
-            work.ProjectionGradient = Start(projectionGradient);
-            work.Normalized = Start(normalized);
-            work.GainGradients = Start(gains);
-            work.BiasGradients = Start(biases);
+            work.Projection = Floats(projection);
+            work.Values = Floats(values);
+            work.OutputGradient = Floats(gradient);
+            work.InputGradient = Floats(xGradient);
+            work.ProjectionGradient = Floats(projectionGradient);
+            work.Normalized = Floats(normalized);
+            work.GainGradients = Floats(gains);
+            work.BiasGradients = Floats(biases);
             if (form.Activation is null)
-                work.ValueGradient = Start(empty(rows, hidden));
+                work.ValueGradient = Floats(empty(rows, hidden));
 
             using KernelMemory.Block memory = KernelMemory.Take((nint)width * (projected + hidden));
-            work.First = new PackedMatrix(MatrixView.Rows(Start(inputs.First), width), projected, width, memory.Start);
+            work.First = new PackedMatrix(MatrixView.Rows(Floats(inputs.First), width), projected, width, memory.Start);
             work.Second = new PackedMatrix(
-                MatrixView.Rows(Start(inputs.Second), hidden), width, hidden, memory.Start + (nint)width * projected);
+                MatrixView.Rows(Floats(inputs.Second), hidden), width, hidden, memory.Start + (nint)width * projected);
             BranchKernel.DeriveLeaving(work);
             if (form.Activation is null)
             {
@@ -226,7 +223,7 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
         {
             Tensor result = empty(outputs, inputs);
             MatrixProduct.Multiply(
-                MatrixView.Rows(gradients, outputs).Transposed(), MatrixView.Rows(values, inputs), null, Start(result), outputs, rows,
+                MatrixView.Rows(gradients, outputs).Transposed(), MatrixView.Rows(values, inputs), null, Floats(result), outputs, rows,
                 inputs);
             return result;
         }
@@ -234,7 +231,7 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
         private static Tensor SumRows(float* values, int rows, int columns)
         {
             Tensor result = empty(columns);
-            MatrixProduct.SumRows(values, Start(result), rows, columns);
+            MatrixProduct.SumRows(values, Floats(result), rows, columns);
             return result;
         }
 
@@ -250,10 +247,7 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
                     projection.view(inputs.X.size(0), inputs.X.size(1), Parts * form.Heads, -1), ScaleOf(hidden, form), form.IsCausal)
                     .flatten(2); // [batch, time, hidden]
             Tensor output = inputs.X.Plus(F.linear(values, inputs.Second, inputs.SecondBias));
-            Tensor[] needed = [.. tensors.Where((_, i) => form.Needs[i])];
-            Tensor[] found = [.. autograd.grad([output], needed, [gradient], retain_graph: true, create_graph: true)];
-            int next = 0;
-            return [.. form.Needs.Select(isNeeded => isNeeded ? found[next++] : null)];
+            return DeriveAgain(output, tensors, form.Needs, gradient);
         }
     }
 }

@@ -231,7 +231,7 @@ internal static class ShortAttention
         {
             (Settings settings, float[] logSums) = ((Settings, float[]))ctx.get_data(StateName);
             if (is_grad_enabled())
-                return [.. Differentiable(saved, gradient, settings), .. NoneOfTheRest(settings.Form)];
+                return [.. Differentiable(saved, gradient, settings).Select(tensor => tensor!), .. NoneOfTheRest(settings.Form)];
             Tensor[] parts = Split(saved, settings.Form);
             Tensor[] gradients = settings.Form == Form.Packed
                 ? [empty(saved[0].shape)]
@@ -254,14 +254,11 @@ internal static class ShortAttention
         private static Tensor[] NoneOfTheRest(Form form) => form == Form.PartsAndMask ? [null!, null!] : [null!];
 
         // For gradients of gradients: what libtorch can derive again.
-        private static Tensor[] Differentiable(List<Tensor> saved, Tensor gradient, Settings settings)
+        private static Tensor?[] Differentiable(List<Tensor> saved, Tensor gradient, Settings settings)
         {
             Tensor[] parts = Split(saved, settings.Form);
             Tensor output = Compose(parts, MaskOf(saved, settings.Form), settings.Scale, settings.IsCausal);
-            Tensor[] needed = [.. saved.Where((_, i) => i < settings.Needs.Length && settings.Needs[i])];
-            Tensor[] found = [.. autograd.grad([output], needed, [gradient], retain_graph: true, create_graph: true)];
-            int next = 0;
-            return [.. settings.Needs.Select(isNeeded => isNeeded ? found[next++] : null!)];
+            return DeriveAgain(output, saved.Take(settings.Needs.Length), settings.Needs, gradient);
         }
     }
 }

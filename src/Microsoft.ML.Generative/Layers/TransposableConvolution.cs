@@ -48,7 +48,7 @@ internal abstract class TransposableConvolution<TFunction> : ConvolutionFunction
     {
         using DisposeScope scope = NewDisposeScope();
         ConvolutionShape shape = ConvolutionShape.Of(input, weight, isTransposed);
-        float* from = TensorMemory.Floats(input), w = TensorMemory.Floats(weight), b = bias is null ? null : TensorMemory.Floats(bias);
+        float* from = TensorMemory.Floats(input), w = TensorMemory.Floats(weight), b = TensorMemory.Floats(bias);
         Tensor output;
         if (isTransposed)
         {

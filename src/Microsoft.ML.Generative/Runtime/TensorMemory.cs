@@ -33,8 +33,9 @@ internal static class TensorMemory
     /// Where the floats of a tensor on the CPU begin, in their order. What the copy of one that is not contiguous takes is released with
     /// the caller's dispose scope.
     /// </summary>
-    /// <param name="values">[rows, ..] of Float32, at least one row.</param>
-    public static unsafe float* Floats(torch.Tensor values) => (float*)Start(values.contiguous());
+    /// <param name="values">Of Float32; <see langword="null"/>: there is nothing.</param>
+    public static unsafe float* Floats(torch.Tensor? values) =>
+        values is null ? null : (float*)Address(values.is_contiguous() ? values : values.contiguous());
 
     /// <summary>Writes the elements of a row of a contiguous matrix on the CPU.</summary>
     public static unsafe void WriteRow<T>(torch.Tensor matrix, long row, ReadOnlySpan<T> values)
