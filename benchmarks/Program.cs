@@ -63,6 +63,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["distributed"] = DistributedWorkload.Run,
     ["startup"] = StartupWorkload.Run,
     ["startup-once"] = StartupWorkload.RunOnce,
+    ["startup-preloaded"] = StartupWorkload.RunPreloaded,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
