@@ -97,7 +97,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         bool isPlain = positions is null && mask is null && bias is null && lengths is null && dropout == 0
             && _shape.ScalesAttention && _shape.KeyValueHeads == _shape.Heads;
         if (isPlain && AttentionBranch is { } branch && branch.IsFast(x))
-            return FinishSums(branch.Apply(x), source);
+            return AddRest(branch.Apply(x), source);
         Tensor all = Project(x);
         if (lengths is not null)
             return Finish(x, AttendEach(all, positions, lengths), source);
@@ -185,11 +185,11 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
             return NormalizedSum(x, feedForwardOut, FeedForward(x), feedForwardNorm);
         }
 
-        return FinishSums(x.Plus(Drop(attentionOut.call(heads))), source);
+        return AddRest(x.Plus(Drop(attentionOut.call(heads))), source);
     }
 
-    // What follows attention where sums are not normalized.
-    private Tensor FinishSums(Tensor x, CrossSource? source)
+    // What follows attention in a block that normalizes what goes into its layers.
+    private Tensor AddRest(Tensor x, CrossSource? source)
     {
         if (cross is not null)
             x = cross.Forward(x, source ?? throw new InvalidOperationException("The block attends to another sequence; there is none."));
