@@ -70,7 +70,7 @@ internal sealed class FlowNetwork : nn.Module
 
     /// <summary>−log p(x) in nats, [batch], of what <see cref="Encode"/> returns (eq. 3 of the paper).</summary>
     public static Tensor NegativeLogDensity(Tensor latent, Tensor logDeterminant) =>
-        latent.square().sum(1).Times(0.5).Plus(0.5 * Math.Log(2 * Math.PI) * latent.size(1)) - logDeterminant;
+        latent.Squared().sum(1).Times(0.5).Plus(0.5 * Math.Log(2 * Math.PI) * latent.size(1)) - logDeterminant;
 
     // [batch, labels], one-hot.
     private Tensor? Classes(Tensor? labels, ScalarType type) =>

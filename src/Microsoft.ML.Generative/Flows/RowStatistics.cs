@@ -37,12 +37,12 @@ internal static class RowStatistics
             origin ??= values[0].clone().MoveToOuterDisposeScope();
             Tensor distances = values - origin;
             sum.PlusInPlace(distances.sum([0]));
-            squares.PlusInPlace(distances.square().sum([0]));
+            squares.PlusInPlace(distances.Squared().sum([0]));
             rows += batch.Rows;
         });
 
         Tensor mean = sum.Times(1.0 / rows);
-        Tensor deviation = (squares.Times(1.0 / rows) - mean.square()).Within(0, double.MaxValue).sqrt();
+        Tensor deviation = (squares.Times(1.0 / rows) - mean.Squared()).Within(0, double.MaxValue).sqrt();
         Tensor isConstant = deviation.eq(zeros_like(deviation));
         WarnOfConstants(run.Host, isConstant);
         network.Standardization.Set(origin!.Plus(mean), where(isConstant, ones_like(deviation), deviation));

@@ -32,7 +32,7 @@ internal static class BatchNormalizedActivation
     }
 
     /// <summary>A leaky ReLU, or ReLU where the slope is 0.</summary>
-    public static Tensor Activate(Tensor x, double slope) => slope == 0 ? F.relu(x) : F.leaky_relu(x, slope);
+    public static Tensor Activate(Tensor x, double slope) => slope == 0 ? F.relu(x) : x.LeakyRelu(slope);
 
     private static unsafe Tensor Forward(
         Tensor input, Tensor gains, Tensor shifts, Tensor means, Tensor variances, Settings settings, Moments moments)
@@ -130,7 +130,7 @@ internal static class BatchNormalizedActivation
             long[] others = [0, .. Enumerable.Range(2, (int)input.dim() - 2).Select(dimension => (long)dimension)];
             long[] perChannel = [1, input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
             Tensor centered = input - input.mean(others, keepdim: true);
-            Tensor normal = centered * centered.square().mean(others, keepdim: true).Plus(settings.Epsilon).rsqrt();
+            Tensor normal = centered * centered.Squared().mean(others, keepdim: true).Plus(settings.Epsilon).rsqrt();
             Tensor y = (normal * gains.view(perChannel)).Plus(shifts.view(perChannel));
             if (settings.Slope is { } slope)
                 y = Activate(y, slope);

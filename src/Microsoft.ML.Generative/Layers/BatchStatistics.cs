@@ -45,7 +45,7 @@ internal sealed class BatchStatistics(Func<double[], double[]> sum)
         long[] perChannel = [1, input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
         Tensor mean = Sum(input.sum(others)).Over(count); // [channels]
         Tensor centered = input - mean.view(perChannel);
-        Tensor variance = Sum(centered.square().sum(others)).Over(count); // [channels]
+        Tensor variance = Sum(centered.Squared().sum(others)).Over(count); // [channels]
         return (centered * variance.Plus(epsilon).rsqrt().view(perChannel), mean, variance);
     }
 

@@ -53,7 +53,7 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
         Tensor x = input.AsFloat32();
         if (kind == NormalizationKind.LayerNorm)
             return F.layer_norm(x, gain.shape, gain, bias, epsilon);
-        return x * x.square().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * gain;
+        return x * x.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * gain;
     }
 
     protected override void Dispose(bool disposing)

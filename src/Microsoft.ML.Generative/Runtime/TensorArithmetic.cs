@@ -11,6 +11,7 @@ namespace Microsoft.ML.Generative.Runtime;
 internal static class TensorArithmetic
 {
     private static readonly Lazy<Scalar> _one = new(() => 1.ToScalar());
+    private static readonly Lazy<Scalar> _two = new(() => 2.ToScalar());
 
     /// <summary>a + b</summary>
     public static Tensor Plus(this Tensor a, Tensor b) => a.add(b, _one.Value);
@@ -45,6 +46,19 @@ internal static class TensorArithmetic
         using Scalar scalar = b.ToScalar();
         return a.mul(scalar);
     }
+
+    /// <summary>a²</summary>
+    public static Tensor Squared(this Tensor a) => a.pow(_two.Value);
+
+    /// <summary>a, or a · slope where a is negative (Maas, Hannun, Ng 2013).</summary>
+    public static Tensor LeakyRelu(this Tensor a, double slope)
+    {
+        using Scalar scalar = slope.ToScalar();
+        return a.leaky_relu(scalar);
+    }
+
+    /// <summary>log(1 + eᵃ), as −log σ(−a).</summary>
+    public static Tensor Softplus(this Tensor a) => nn.functional.logsigmoid(a.negative()).negative();
 
     /// <summary>a / b</summary>
     public static Tensor Over(this Tensor a, double b)

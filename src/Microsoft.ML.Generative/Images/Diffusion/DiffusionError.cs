@@ -102,7 +102,7 @@ internal class DiffusionError : IDisposable
     public static Tensor GaussianDivergence(Tensor mean1, Tensor logVariance1, Tensor mean2, Tensor logVariance2) =>
         (logVariance2 - logVariance1)
             .Plus((logVariance1 - logVariance2).exp())
-            .Plus((mean1 - mean2).square() * (-logVariance2).exp())
+            .Plus((mean1 - mean2).Squared() * (-logVariance2).exp())
             .Plus(-1)
             .Times(0.5);
 
@@ -118,7 +118,7 @@ internal class DiffusionError : IDisposable
         static Tensor Cdf(Tensor z) => special.erf(z.Times(1 / Math.Sqrt(2))).Plus(1).Times(0.5);
     }
 
-    private protected static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).square().flatten(1).mean([1]);
+    private protected static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).Squared().flatten(1).mean([1]);
 
     // Lipman et al. 2022, eq. 23 with no noise left.
     private protected Tensor FlowSquares(DiffusionInputs inputs, Tensor noise, Tensor sigma)

@@ -28,7 +28,7 @@ internal static class FrechetDistance
         Tensor product = root.mm(covariance2).mm(root);
         Tensor eigenvalues = linalg.eigvalsh(product.Plus(product.t()).Times(0.5));
         double rootTrace = nn.functional.relu(eigenvalues).sqrt().sum().item<double>();
-        double distance = (mean1 - mean2).square().sum().item<double>() + Trace(covariance1) + Trace(covariance2) - 2 * rootTrace;
+        double distance = (mean1 - mean2).Squared().sum().item<double>() + Trace(covariance1) + Trace(covariance2) - 2 * rootTrace;
         return Math.Max(0, distance);
     }
 

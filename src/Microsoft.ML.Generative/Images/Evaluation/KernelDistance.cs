@@ -54,7 +54,7 @@ internal static class KernelDistance
     private static Tensor Kernel(Tensor x, Tensor y)
     {
         Tensor product = x.mm(y.t()).Times(1.0 / x.size(1)).Plus(1);
-        return product.square() * product;
+        return product.Squared() * product;
     }
 
     private static double WithoutDiagonal(Tensor kernel)

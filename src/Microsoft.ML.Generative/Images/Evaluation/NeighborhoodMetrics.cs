@@ -64,13 +64,13 @@ internal readonly record struct NeighborhoodMetrics(double Precision, double Rec
         using DisposeScope scope = NewDisposeScope();
         long atOnce = Math.Max(1, distancesAtOnce / others.size(0));
         Tensor columns = others.to(ScalarType.Float64).t();
-        Tensor columnNorms = columns.square().sum([0], keepdim: true);
+        Tensor columnNorms = columns.Squared().sum([0], keepdim: true);
         for (long start = 0; start < rows.size(0); start += atOnce)
         {
             check();
             using DisposeScope inner = NewDisposeScope();
             Tensor block = rows.narrow(0, start, Math.Min(atOnce, rows.size(0) - start)).to(ScalarType.Float64);
-            Tensor squares = block.square().sum([1], keepdim: true).Plus(columnNorms).Plus(block.mm(columns), -2);
+            Tensor squares = block.Squared().sum([1], keepdim: true).Plus(columnNorms).Plus(block.mm(columns), -2);
             visit(start, squares.relu_());
         }
     }

@@ -117,10 +117,10 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
     {
         Tensor values = rows.detach().flatten(1).AsFloat32();
         if (labels is null)
-            return (values - values.mean([0], keepdim: true)).square().mean();
+            return (values - values.mean([0], keepdim: true)).Squared().mean();
         Tensor isOfClass = labels.unsqueeze(1).eq(labels.unsqueeze(0)).to(ScalarType.Float32); // [batch, batch]
         Tensor rowsOfClass = isOfClass.sum(1);
-        Tensor withinClasses = (values - mm(isOfClass, values) / rowsOfClass.unsqueeze(1)).square().mean();
+        Tensor withinClasses = (values - mm(isOfClass, values) / rowsOfClass.unsqueeze(1)).Squared().mean();
         // Where no class occurs twice, rows of one class cannot be compared.
         return where(rowsOfClass.max().LessThan(2), Variance(rows, null), withinClasses);
     }

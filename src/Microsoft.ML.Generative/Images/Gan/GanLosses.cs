@@ -14,10 +14,10 @@ internal static class GanLosses
     public static Tensor Discriminator(GanObjective objective, Tensor real, Tensor generated, double smoothing = 0) => objective switch
     {
         // Cross entropy of a logit: softplus(−D) for target 1, softplus(D) for target 0.
-        GanObjective.NonSaturating when smoothing == 0 => F.softplus(-real).mean().Plus(F.softplus(generated).mean()),
+        GanObjective.NonSaturating when smoothing == 0 => (-real).Softplus().mean().Plus(generated.Softplus().mean()),
         GanObjective.NonSaturating =>
-            F.softplus(-real).mean().Times(1 - smoothing).Plus(F.softplus(real).mean(), smoothing).Plus(F.softplus(generated).mean()),
-        GanObjective.LeastSquares => real.Plus(smoothing - 1).square().mean().Plus(generated.square().mean()).Times(0.5),
+            (-real).Softplus().mean().Times(1 - smoothing).Plus(real.Softplus().mean(), smoothing).Plus(generated.Softplus().mean()),
+        GanObjective.LeastSquares => real.Plus(smoothing - 1).Squared().mean().Plus(generated.Squared().mean()).Times(0.5),
         GanObjective.Hinge => F.relu((-real).Plus(1)).mean().Plus(F.relu(generated.Plus(1)).mean()),
         _ => generated.mean() - real.mean(),
     };
@@ -26,15 +26,15 @@ internal static class GanLosses
     /// <param name="generated">D of generated rows, [batch].</param>
     public static Tensor Generator(GanObjective objective, Tensor generated) => objective switch
     {
-        GanObjective.NonSaturating => F.softplus(-generated).mean(),
-        GanObjective.LeastSquares => generated.Plus(-1).square().mean().Times(0.5),
+        GanObjective.NonSaturating => (-generated).Softplus().mean(),
+        GanObjective.LeastSquares => generated.Plus(-1).Squared().mean().Times(0.5),
         _ => -generated.mean(),
     };
 
     /// <summary>½ E‖∇D‖²: R1 at real rows, R2 at generated ones (Mescheder et al. 2018, eq. 9), without its weight.</summary>
     /// <param name="scores">D of the rows, [batch].</param>
     /// <param name="rows">The rows, which require gradients.</param>
-    public static Tensor SquaredGradient(Tensor scores, Tensor rows) => Gradient(scores, rows).square().sum([1]).mean().Times(0.5);
+    public static Tensor SquaredGradient(Tensor scores, Tensor rows) => Gradient(scores, rows).Squared().sum([1]).mean().Times(0.5);
 
     /// <summary>E(‖∇D‖ − 1)² on lines between real and generated rows (Gulrajani et al. 2017, eq. 3), without its weight.</summary>
     /// <param name="discriminator">D.</param>
@@ -46,8 +46,8 @@ internal static class GanLosses
         long[] perRow = [real.size(0), .. Enumerable.Repeat(1L, (int)real.dim() - 1)];
         Tensor between = lerp(generated.detach(), real.detach(), position.view(perRow)).requires_grad_(true);
         // The root has no derivative at 0.
-        Tensor norm = Gradient(discriminator(between), between).square().sum([1]).Plus(1e-12).sqrt();
-        return norm.Plus(-1).square().mean();
+        Tensor norm = Gradient(discriminator(between), between).Squared().sum([1]).Plus(1e-12).sqrt();
+        return norm.Plus(-1).Squared().mean();
     }
 
     // [batch, values]

@@ -48,7 +48,7 @@ internal static class VaeEvaluator
             (Tensor mean, Tensor logVariance) = model.Network.Encode(x, labels);
             Tensor exactMean = mean.cpu().to(float64);
             sum.PlusInPlace(exactMean.sum([0]));
-            squares.PlusInPlace(exactMean.square().sum([0]));
+            squares.PlusInPlace(exactMean.Squared().sum([0]));
 
             Tensor logWeightSum = TensorFactory.Constant([batch.Rows], double.NegativeInfinity, float64);
             int atOnce = Math.Max(1, DecodedAtOnce / batch.Rows);
@@ -68,7 +68,7 @@ internal static class VaeEvaluator
         }
 
         long rows = source.Count;
-        Tensor variance = squares.Over(rows) - sum.Over(rows).square();
+        Tensor variance = squares.Over(rows) - sum.Over(rows).Squared();
         return new VaeMetrics(
             rows, FiniteValues.Checked(-elbo, "The ELBO") / rows, FiniteValues.Checked(reconstruction, "The reconstruction error") / rows)
         {

@@ -42,7 +42,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
             .view(samples, rows);
 
         // Both densities' constants cancel.
-        Tensor logPriorToPosterior = (noise.square().Plus(logVariance) - z.square()).sum(2).Times(0.5);
+        Tensor logPriorToPosterior = (noise.Squared().Plus(logVariance) - z.Squared()).sum(2).Times(0.5);
         return (logLikelihood.Plus(logPriorToPosterior), logLikelihood);
     }
 

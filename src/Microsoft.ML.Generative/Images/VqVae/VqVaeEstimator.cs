@@ -187,7 +187,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         run.ForEachBatch("Measuring the variance", batches, batch =>
         {
             sum += batch[0].sum(torch.float64).ToDouble();
-            squares += batch[0].square().sum(torch.float64).ToDouble();
+            squares += batch[0].Squared().sum(torch.float64).ToDouble();
             count += batch[0].numel();
         });
 

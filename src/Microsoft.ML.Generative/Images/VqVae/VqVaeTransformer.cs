@@ -190,7 +190,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
                 columns.Reconstruction, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), reconstruction.Of),
             RowOutput.Numbers(
                 columns.ReconstructionError, NumberDataViewType.Single,
-                rows => (reconstruction.Of(rows) - x.Of(rows)).square().flatten(1).mean([1])),
+                rows => (reconstruction.Of(rows) - x.Of(rows)).Squared().flatten(1).mean([1])),
             RowOutput.Numbers(
                 columns.NegativeLogPrior, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
             .. RowOutput.OptionalImages(columns.ReconstructionImage, _definition.Architecture.Shape, reconstruction.Of),

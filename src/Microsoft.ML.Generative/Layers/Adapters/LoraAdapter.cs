@@ -184,5 +184,5 @@ internal sealed class LoraAdapter : Adapter
     private static Tensor Matrix(Tensor values) => values.flatten(1);
 
     // [outputs, inputs, ..] → [outputs]
-    private static Tensor LengthsOf(Tensor weight) => Matrix(weight).square().sum([1]).sqrt();
+    private static Tensor LengthsOf(Tensor weight) => Matrix(weight).Squared().sum([1]).sqrt();
 }

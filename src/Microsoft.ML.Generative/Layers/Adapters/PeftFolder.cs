@@ -237,7 +237,7 @@ internal static class PeftFolder
     {
         torch.Tensor a = torch.cat([.. parts.Select(p => (torch.Tensor)p.Adapter.A)]); // [ranks, inputs]
         torch.Tensor b = torch.zeros([all.Shape[0], a.size(0)], device: a.device); // [outputs, ranks]
-        torch.Tensor? magnitude = parts[0].Adapter.Magnitude is null ? null : all.Rows.Weight().square().sum([1]).sqrt(); // [outputs]
+        torch.Tensor? magnitude = parts[0].Adapter.Magnitude is null ? null : all.Rows.Weight().Squared().sum([1]).sqrt(); // [outputs]
         long column = 0;
         foreach ((LoraAdapter adapter, LayerPart part) in parts)
         {

@@ -93,7 +93,7 @@ internal static class OptimizerKernels
         else if (step.WeightDecay != 0)
             g = g.Plus(weights, step.WeightDecay);
         m.TimesInPlace(step.Beta1).PlusInPlace(g, 1 - step.Beta1);
-        v.TimesInPlace(step.Beta2).PlusInPlace(g.square(), 1 - step.Beta2);
+        v.TimesInPlace(step.Beta2).PlusInPlace(g.Squared(), 1 - step.Beta2);
         FlushByOperations(m, TinyValues.Smallest);
         FlushByOperations(v, TinyValues.SmallestNormal);
         weights.PlusInPlace(m / v.sqrt().TimesInPlace(step.SecondMomentScale).PlusInPlace(step.Epsilon), -step.StepSize);

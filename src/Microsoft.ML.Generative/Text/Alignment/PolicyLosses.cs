@@ -21,14 +21,14 @@ internal static class PolicyLosses
     public static Tensor ClippedValue(Tensor values, Tensor oldValues, Tensor returns, double clip)
     {
         Tensor clipped = oldValues.Plus(values.sub(oldValues).Within(-clip, clip));
-        return maximum(values.sub(returns).square(), clipped.sub(returns).square()).Times(0.5);
+        return maximum(values.sub(returns).Squared(), clipped.sub(returns).Squared()).Times(0.5);
     }
 
     /// <summary>An estimate of KL(π ‖ π_ref) from log π − log π_ref of sampled tokens.</summary>
     public static Tensor Kl(Tensor logRatio, KlEstimator estimator) => estimator switch
     {
         KlEstimator.K1 => logRatio,
-        KlEstimator.K2 => logRatio.square().Times(0.5),
+        KlEstimator.K2 => logRatio.Squared().Times(0.5),
         _ => logRatio.negative().expm1().Plus(logRatio),
     };
 

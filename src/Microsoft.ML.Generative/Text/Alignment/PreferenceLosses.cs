@@ -22,7 +22,7 @@ internal static class PreferenceLosses
             case DpoLoss.Hinge:
                 return scaled.SubtractedFrom(1).AtLeast(0);
             case DpoLoss.Ipo:
-                return logRatio.Plus(-1 / (2 * beta)).square();
+                return logRatio.Plus(-1 / (2 * beta)).Squared();
             default:
                 Tensor right = F.logsigmoid(scaled).Times(labelSmoothing - 1);
                 if (labelSmoothing == 0)

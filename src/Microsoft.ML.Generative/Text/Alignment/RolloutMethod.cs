@@ -78,7 +78,7 @@ internal abstract class RolloutMethod(LanguageModelNetwork network, RolloutOptio
         return new Losses(
             loss,
             [
-                .. all, ("entropy", meanEntropy), ("approxkl", PolicyLosses.Mean(change.square(), rollout.Mask).Times(0.5)),
+                .. all, ("entropy", meanEntropy), ("approxkl", PolicyLosses.Mean(change.Squared(), rollout.Mask).Times(0.5)),
                 ("clipfrac", PolicyLosses.Mean(clipped, rollout.Mask)), ("ratio", ratio), .. terms,
             ]);
     }

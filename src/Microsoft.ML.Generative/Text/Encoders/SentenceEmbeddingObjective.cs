@@ -40,6 +40,6 @@ internal sealed class SentenceEmbeddingObjective(EncoderNetwork encoder, Sentenc
     public static Losses Scores(Tensor first, Tensor second, Tensor scores)
     {
         Tensor cosines = (first * second).sum(1); // [rows]
-        return new Losses(cosines.sub(scores).square().mean(), ("cosine", cosines.detach().mean()));
+        return new Losses(cosines.sub(scores).Squared().mean(), ("cosine", cosines.detach().mean()));
     }
 }

@@ -27,7 +27,7 @@ internal sealed class RewardObjective(RewardNetwork network, double centering)
         Tensor difference = chosen.sub(rejected);
         Tensor loss = F.logsigmoid(difference.sub(margins)).mean().negative();
         if (centering > 0)
-            loss = loss.Plus(chosen.Plus(rejected).square().mean(), centering);
+            loss = loss.Plus(chosen.Plus(rejected).Squared().mean(), centering);
         using IDisposable noGradient = no_grad();
         return new Losses(
             loss,

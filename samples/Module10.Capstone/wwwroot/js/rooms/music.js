@@ -26,8 +26,8 @@ export async function startMusic() {
     });
     if (!isDone) return;
     const text = `${piece.notes} notes in ${Math.round(piece.seconds)} seconds${piece.key ? `, ${piece.key}` : ''}`;
-    byId('music-status').textContent = `${text}.`;
-    await player.show(piece, text);
+    // The page moves until all of the piece is there.
+    if (await player.show(piece, text)) byId('music-status').textContent = `${text}.`;
   }
 
   form.addEventListener('submit', event => {
@@ -57,6 +57,7 @@ class Player {
     this.#sound.addEventListener('seeked', () => this.#follow());
   }
 
+  /** Shows a piece, and returns whether it still is the one to show then. */
   async show(piece, text) {
     const url = `/api/music/pieces/${piece.number}`;
     const [image, wav] = [byId('piece-image'), byId('piece-wav')];
@@ -64,22 +65,25 @@ class Player {
     this.#place.hidden = true;
     image.alt = `Piano roll of the piece: ${text}`;
     image.src = `${url}/png`;
+    const seen = image.decode().catch(() => {});
     byId('piece-mid').href = `${url}/mid`;
     byId('piece').hidden = false;
     wav.hidden = true;
     const old = this.#sound.src;
     // Fetched once, to be played and kept.
     const response = await fetch(`${url}/wav`);
-    if (piece !== this.#piece) return;
+    await seen;
+    if (piece !== this.#piece) return false;
     if (!response.ok) {
       byId('music-error').textContent = await errorOf(response);
-      return;
+      return true;
     }
     const sound = URL.createObjectURL(await response.blob());
     this.#sound.src = sound;
     wav.href = sound;
     wav.hidden = false;
     if (old) URL.revokeObjectURL(old);
+    return true;
   }
 
   // A line on the piano roll is where the sound is.

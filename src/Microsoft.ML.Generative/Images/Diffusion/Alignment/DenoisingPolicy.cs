@@ -75,7 +75,7 @@ internal sealed class DenoisingPolicy : IDisposable
     /// <param name="mean">The mean of their distribution.</param>
     /// <param name="deviation">Its standard deviation, [batch, 1, 1, 1].</param>
     public static Tensor LogDensity(Tensor next, Tensor mean, Tensor deviation) =>
-        (((next - mean) / deviation).square().Times(-0.5) - deviation.log()).Plus(-_halfLogTwoPi).flatten(1).mean([1]);
+        (((next - mean) / deviation).Squared().Times(-0.5) - deviation.log()).Plus(-_halfLogTwoPi).flatten(1).mean([1]);
 
     /// <summary>Takes all steps.</summary>
     /// <param name="noise">The noise of the images, its next call [images, channels, height, width].</param>

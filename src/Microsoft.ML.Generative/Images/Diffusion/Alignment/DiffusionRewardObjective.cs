@@ -49,7 +49,7 @@ internal sealed class DiffusionRewardObjective(
         Tensor ofReference;
         using (no_grad())
             ofReference = reference!.Step(batch[0], batch[2], conditions).Mean;
-        return ((mean - ofReference) / deviation).square().mean().Times(0.5);
+        return ((mean - ofReference) / deviation).Squared().mean().Times(0.5);
     }
 
     // The reward of images that are generated for the rows, always from the same noise.

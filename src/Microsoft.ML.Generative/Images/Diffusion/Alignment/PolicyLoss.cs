@@ -22,6 +22,6 @@ internal readonly record struct PolicyLoss(Tensor Total, Tensor Ratio, Tensor Cl
         return new PolicyLoss(
             ClippedPolicyLoss.Of(ratio, advantages, clipRange, clipRange).mean(), seen.mean(),
             seen.Plus(-1).abs().GreaterThan(clipRange).to(ScalarType.Float32).mean(),
-            difference.detach().square().mean().Times(0.5));
+            difference.detach().Squared().mean().Times(0.5));
     }
 }

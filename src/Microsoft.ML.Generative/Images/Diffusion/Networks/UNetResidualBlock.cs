@@ -101,7 +101,7 @@ internal static class UNetMath
 
     public static Tensor Activate(Tensor x, UNetActivation activation) => activation switch
     {
-        UNetActivation.Mish => F.mish(x),
+        UNetActivation.Mish => x * x.Softplus().tanh(),
         UNetActivation.Gelu => F.gelu(x),
         UNetActivation.Relu => F.relu(x),
         _ => F.silu(x),

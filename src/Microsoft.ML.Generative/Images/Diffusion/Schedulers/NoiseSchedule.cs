@@ -54,7 +54,7 @@ public sealed class NoiseSchedule
         switch (options.BetaSchedule)
         {
             case NoiseScheduleKind.ScaledLinear:
-                return linspace(Math.Sqrt(options.BetaStart), Math.Sqrt(options.BetaEnd), count, ScalarType.Float32).square();
+                return linspace(Math.Sqrt(options.BetaStart), Math.Sqrt(options.BetaEnd), count, ScalarType.Float32).Squared();
             case NoiseScheduleKind.Sigmoid:
                 return linspace(-6, 6, count, ScalarType.Float32).sigmoid().Times(options.BetaEnd - options.BetaStart).Plus(
                     options.BetaStart);
@@ -77,7 +77,7 @@ public sealed class NoiseSchedule
         Tensor roots = betas.SubtractedFrom(1).cumprod(0).sqrt();
         Tensor first = roots[0].clone(), last = roots[-1].clone();
         roots = (roots - last) * (first / (first - last));
-        Tensor cumulative = roots.square();
+        Tensor cumulative = roots.Squared();
         // Where noise alone was left before, it stays so.
         Tensor earlier = cumulative[..^1], alphas = cat([cumulative[..1], (cumulative[1..] / earlier).Masked(earlier.EqualTo(0), 0.0)], 0);
         return alphas.SubtractedFrom(1);

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Runtime.Kernels;
@@ -41,5 +42,5 @@ internal sealed class LatentProjection(GeneratorNetwork network, Tensor target, 
     }
 
     // [batch]
-    private Tensor Distances(Tensor z, Tensor? labels) => (network.Forward(z, labels) - target).square().flatten(1).mean([1]);
+    private Tensor Distances(Tensor z, Tensor? labels) => (network.Forward(z, labels) - target).Squared().flatten(1).mean([1]);
 }

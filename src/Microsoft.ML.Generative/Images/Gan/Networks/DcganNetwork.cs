@@ -5,7 +5,6 @@ using TorchSharp.Modules;
 using static TorchSharp.torch;
 using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using ConvTranspose2d = Microsoft.ML.Generative.Layers.ConvTranspose2d;
-using F = TorchSharp.torch.nn.functional;
 using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
@@ -117,7 +116,7 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
         for (int i = 0; i < layers.Count; i++)
         {
             x = layers[i].call(x);
-            x = i > 0 && norms.Count > 0 ? norms[i - 1].Forward(x, null, LeakySlope) : F.leaky_relu(x, LeakySlope);
+            x = i > 0 && norms.Count > 0 ? norms[i - 1].Forward(x, null, LeakySlope) : x.LeakyRelu(LeakySlope);
         }
 
         Tensor features = (_architecture.SeesStandardDeviation ? WithDeviation(x) : x).flatten(1); // [batch, channels · places]

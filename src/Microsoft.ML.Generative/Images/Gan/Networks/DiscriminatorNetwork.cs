@@ -29,7 +29,7 @@ internal abstract class DiscriminatorNetwork : nn.Module
     public static Tensor WithDeviation(Tensor features)
     {
         Tensor centered = features - features.mean([0], keepdim: true);
-        Tensor deviation = centered.square().mean([0]).Plus(1e-8).sqrt().mean();
+        Tensor deviation = centered.Squared().mean([0]).Plus(1e-8).sqrt().mean();
         long[] shape = features.shape;
         shape[1] = 1;
         return cat([features, deviation.expand(shape)], 1); // [batch, features + 1, ..]

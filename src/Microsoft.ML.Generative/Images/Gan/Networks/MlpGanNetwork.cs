@@ -5,7 +5,6 @@ using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
@@ -68,7 +67,7 @@ internal sealed class MlpGenerator : GeneratorNetwork
     {
         Tensor x = GanLayers.BesideLatent(_architecture, z, labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32());
         for (int i = 0; i < layers.Count; i++)
-            x = i + 1 < layers.Count ? F.leaky_relu(layers[i].call(x), DiscriminatorNetwork.LeakySlope) : layers[i].call(x);
+            x = i + 1 < layers.Count ? layers[i].call(x).LeakyRelu(DiscriminatorNetwork.LeakySlope) : layers[i].call(x);
         x = x.AsFloat32();
         return (_architecture.Row.Image is null ? x : x.tanh()).view([z.size(0), .. _architecture.Row.Dimensions]); // [batch, ..row shape]
     }
@@ -117,7 +116,7 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
         if (_architecture.ConcatenatesLabels)
             x = cat([x, embedded!.AsFloat32()], 1);
         foreach (Linear layer in layers)
-            x = F.leaky_relu(layer.call(x), LeakySlope);
+            x = layer.call(x).LeakyRelu(LeakySlope);
         Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32(); // [batch]
         return embedded is null || _architecture.ConcatenatesLabels ? result : result.Plus((x * embedded).sum([1]).AsFloat32());
     }

@@ -77,8 +77,8 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 
         public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction)
         {
-            Tensor log = F.softplus(logNoise.Plus(-LowestLogNoise), 1, 20).Plus(LowestLogNoise); // [1]
-            Tensor each = ((decoded - x) * (-log).exp()).square().Times(0.5).Plus(log).Plus(0.5 * Math.Log(2 * Math.PI));
+            Tensor log = logNoise.Plus(-LowestLogNoise).Softplus().Plus(LowestLogNoise); // [1]
+            Tensor each = ((decoded - x) * (-log).exp()).Squared().Times(0.5).Plus(log).Plus(0.5 * Math.Log(2 * Math.PI));
             return reduction == Reduction.Sum ? each.sum() : each;
         }
     }

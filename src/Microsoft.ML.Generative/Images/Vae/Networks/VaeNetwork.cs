@@ -58,7 +58,7 @@ internal sealed class VaeNetwork : nn.Module
 
     /// <summary>KL(q(z|x) ‖ N(0, 1)) in nats, [batch, latent] (appendix B): ½ (mean² + variance − logVariance − 1).</summary>
     public static Tensor KlDivergence(Tensor mean, Tensor logVariance) =>
-        (mean.square().Plus(logVariance.exp()) - logVariance).Plus(-1).Times(0.5);
+        (mean.Squared().Plus(logVariance.exp()) - logVariance).Plus(-1).Times(0.5);
 
     // [batch, size] → [batch, size + labels], with a one in the place of the row's class.
     private Tensor WithLabels(Tensor values, Tensor? labels) => _labelCount == 0

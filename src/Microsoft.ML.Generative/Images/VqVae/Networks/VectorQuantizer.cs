@@ -43,7 +43,7 @@ internal sealed class VectorQuantizer : nn.Module
     {
         using IDisposable noGradient = no_grad();
         // |z − e|² without |z|², which is the same for all codes.
-        Tensor squares = codebook.square().sum(1); // [codes]
+        Tensor squares = codebook.Squared().sum(1); // [codes]
         return addmm(squares, vectors, codebook.t(), beta: 1, alpha: -2).argmin(1); // [vectors]
     }
 
