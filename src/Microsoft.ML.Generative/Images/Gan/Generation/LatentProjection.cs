@@ -1,6 +1,6 @@
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
