@@ -57,6 +57,31 @@ internal static unsafe class LinearProduct
         return result;
     }
 
+    /// <summary>The gradient of a weight, [outputs, inputs].</summary>
+    /// <param name="gradients">Those of the outputs, [rows, outputs].</param>
+    /// <param name="values">The inputs, [rows, inputs].</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="outputs">Outputs.</param>
+    /// <param name="inputs">Inputs.</param>
+    public static Tensor WeightGradient(float* gradients, float* values, int rows, int outputs, int inputs)
+    {
+        Tensor result = empty(outputs, inputs);
+        MatrixProduct.Multiply(
+            MatrixView.Rows(gradients, outputs).Transposed(), MatrixView.Rows(values, inputs), null, Floats(result), outputs, rows, inputs);
+        return result;
+    }
+
+    /// <summary>The sums of columns, as the gradient of a bias is one: [columns].</summary>
+    /// <param name="values">[rows, columns].</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Columns.</param>
+    public static Tensor SumRows(float* values, int rows, int columns)
+    {
+        Tensor result = empty(columns);
+        MatrixProduct.SumRows(values, Floats(result), rows, columns);
+        return result;
+    }
+
     private static (int Outputs, int Inputs) SizesOf(Tensor weight) =>
         (checked((int)weight.size(0)), checked((int)weight.size(1)));
 
@@ -99,18 +124,9 @@ internal static unsafe class LinearProduct
             }
 
             if (needs.Weight)
-            {
-                result.Weight = empty(outputs, inputs);
-                MatrixProduct.Multiply(
-                    gradients.Transposed(), MatrixView.Rows(Floats(input), inputs), null, Floats(result.Weight), outputs, rows, inputs);
-            }
-
+                result.Weight = WeightGradient(gradients.Start, Floats(input), rows, outputs, inputs);
             if (needs.Bias)
-            {
-                result.Bias = empty(outputs);
-                MatrixProduct.SumRows(gradients.Start, Floats(result.Bias), rows, outputs);
-            }
-
+                result.Bias = SumRows(gradients.Start, rows, outputs);
             return result;
         }
 

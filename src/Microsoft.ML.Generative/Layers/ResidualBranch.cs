@@ -205,34 +205,22 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
             }
 
             BranchKernel.DeriveEntering(work);
-            Tensor?[] all =
+            // Weights that are not learned, as beside adapters, cost nothing.
+            bool learnsFirst = form.Needs[2], learnsSecond = form.Needs[3];
+            List<Tensor?> all =
             [
                 xGradient,
-                SumRows(work.GainGradients, blocks, width),
-                Weight(work.ProjectionGradient, work.Normalized, projected, rows, width),
-                Weight(work.OutputGradient, work.Values, width, rows, hidden),
-                form.HasNormBias ? SumRows(work.BiasGradients, blocks, width) : null,
-                form.HasFirstBias ? SumRows(work.ProjectionGradient, rows, projected) : null,
-                form.HasSecondBias ? SumRows(work.OutputGradient, rows, width) : null,
+                LinearProduct.SumRows(work.GainGradients, blocks, width),
+                learnsFirst ? LinearProduct.WeightGradient(work.ProjectionGradient, work.Normalized, rows, projected, width) : null,
+                learnsSecond ? LinearProduct.WeightGradient(work.OutputGradient, work.Values, rows, width, hidden) : null,
             ];
-            return [.. all.OfType<Tensor>()];
-        }
-
-        // [outputs, inputs]
-        private static Tensor Weight(float* gradients, float* values, int outputs, int rows, int inputs)
-        {
-            Tensor result = empty(outputs, inputs);
-            MatrixProduct.Multiply(
-                MatrixView.Rows(gradients, outputs).Transposed(), MatrixView.Rows(values, inputs), null, Floats(result), outputs, rows,
-                inputs);
-            return result;
-        }
-
-        private static Tensor SumRows(float* values, int rows, int columns)
-        {
-            Tensor result = empty(columns);
-            MatrixProduct.SumRows(values, Floats(result), rows, columns);
-            return result;
+            if (form.HasNormBias)
+                all.Add(LinearProduct.SumRows(work.BiasGradients, blocks, width));
+            if (form.HasFirstBias)
+                all.Add(LinearProduct.SumRows(work.ProjectionGradient, rows, projected));
+            if (form.HasSecondBias)
+                all.Add(LinearProduct.SumRows(work.OutputGradient, rows, width));
+            return [.. all];
         }
 
         // For gradients of gradients: what libtorch can derive again.

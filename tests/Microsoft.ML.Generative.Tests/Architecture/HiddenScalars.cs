@@ -13,10 +13,6 @@ internal static class HiddenScalars
     private const BindingFlags All =
         BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly;
 
-    private static readonly Dictionary<int, OpCode> _opCodes = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
-        .Select(field => (OpCode)field.GetValue(null)!)
-        .ToDictionary(code => (int)(ushort)code.Value);
-
     /// <summary>The methods of TorchSharp's tensors and functions that do so, or call another that does.</summary>
     public static IReadOnlySet<MethodBase> Find()
     {
@@ -47,23 +43,10 @@ internal static class HiddenScalars
         byte[] code = method.GetMethodBody()!.GetILAsByteArray()!;
         Type[]? ofType = method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : null;
         Type[]? ofMethod = method.IsGenericMethod ? method.GetGenericArguments() : null;
-        for (int at = 0; at < code.Length;)
+        foreach ((OperandType kind, int token) in MethodCode.Tokens(code))
         {
-            int value = code[at++];
-            if (value == 0xFE)
-                value = 0xFE00 | code[at++];
-            OpCode operation = _opCodes[value];
-            if (operation.OperandType == OperandType.InlineMethod)
-                yield return Definition(method.Module.ResolveMethod(BitConverter.ToInt32(code, at), ofType, ofMethod)!);
-            at += operation.OperandType switch
-            {
-                OperandType.InlineNone => 0,
-                OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar => 1,
-                OperandType.InlineVar => 2,
-                OperandType.InlineI8 or OperandType.InlineR => 8,
-                OperandType.InlineSwitch => 4 + 4 * BitConverter.ToInt32(code, at),
-                _ => 4,
-            };
+            if (kind == OperandType.InlineMethod)
+                yield return Definition(method.Module.ResolveMethod(token, ofType, ofMethod)!);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Reflection.Emit;
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
@@ -16,10 +15,6 @@ internal sealed class RoomReferences : IDisposable
 
     // Portable PDB: documents of types without methods.
     private static readonly Guid _typeDefinitionDocuments = new("932E74BC-DBA9-4478-8D46-0F32A7BAB3D3");
-
-    private static readonly Dictionary<int, OpCode> _opCodes = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
-        .Select(field => (OpCode)field.GetValue(null)!)
-        .ToDictionary(code => (int)(ushort)code.Value);
 
     private readonly PEReader _file;
     private readonly MetadataReader _metadata;
@@ -154,40 +149,8 @@ internal sealed class RoomReferences : IDisposable
             Add(token, used);
     }
 
-    private static IEnumerable<EntityHandle> TokensOf(MethodBodyBlock body)
-    {
-        BlobReader code = body.GetILReader();
-        while (code.RemainingBytes > 0)
-        {
-            int value = code.ReadByte();
-            if (value == 0xFE)
-                value = value << 8 | code.ReadByte();
-            switch (_opCodes[value].OperandType)
-            {
-                case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType:
-                    yield return MetadataTokens.EntityHandle(code.ReadInt32());
-                    break;
-                case OperandType.InlineSwitch:
-                    int targets = code.ReadInt32();
-                    code.Offset += 4 * targets;
-                    break;
-                case OperandType.InlineI8 or OperandType.InlineR:
-                    code.Offset += 8;
-                    break;
-                case OperandType.InlineVar:
-                    code.Offset += 2;
-                    break;
-                case OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar:
-                    code.Offset += 1;
-                    break;
-                case OperandType.InlineNone:
-                    break;
-                default:
-                    code.Offset += 4;
-                    break;
-            }
-        }
-    }
+    private static IEnumerable<EntityHandle> TokensOf(MethodBodyBlock body) =>
+        MethodCode.Tokens(body.GetILBytes()!).Select(operand => MetadataTokens.EntityHandle(operand.Token));
 
     private void Add(MethodSignature<HashSet<TypeDefinitionHandle>> signature, HashSet<TypeDefinitionHandle> used)
     {
