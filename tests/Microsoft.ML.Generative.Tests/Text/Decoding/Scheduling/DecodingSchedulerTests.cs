@@ -124,31 +124,21 @@ public sealed class DecodingSchedulerTests : IDisposable
     [Fact]
     public async Task Memory_is_bounded_and_free_places_give_theirs_up()
     {
-        KernelDecodingSession? session = null;
-        long page = 0;
-        using (var probe = new KernelDecodingSession(_network, 1, Context))
-            page = probe.PageBytes;
+        using var session = new WatchedSession(new KernelDecodingSession(_network, DecodingScheduler.Places, Context));
         int pagesOfText = Context / KeyValueCache.PageLength;
-        using var scheduler = new DecodingScheduler(
-            Context, streams => session = new KernelDecodingSession(_network, streams, Context), 3 * pagesOfText * page);
+        using var scheduler = new DecodingScheduler(Context, _ => session, 3 * pagesOfText * session.PageBytes);
+        int mostRunning = 0;
+        session.Stepped = () => mostRunning = Math.Max(mostRunning, scheduler.Load.Running);
         var options = new TextGenerationOptions { MaxTokens = 100, Temperature = 0 };
-        long most = 0;
         for (int round = 0; round < 3; round++)
         {
             ScheduledText[] texts = [.. Enumerable.Range(0, 6).Select(i => Add(
                 scheduler, new GenerationRequest([.. Enumerable.Repeat((i + round) % 20, 130 + i)], i), options, true))];
-            Task<string[]> all = Task.WhenAll(texts.Select(text => Whole(scheduler, text)));
-            while (!all.IsCompleted)
-            {
-                most = Math.Max(most, session?.UsedPages ?? 0);
-                Assert.True(scheduler.Load.Running <= 3);
-                await Task.Delay(1);
-            }
-
-            Assert.All(await all, text => Assert.Equal(100, text.Length));
+            Assert.All(await Task.WhenAll(texts.Select(text => Whole(scheduler, text))), text => Assert.Equal(100, text.Length));
         }
 
-        Assert.InRange(most, 1, 3 * pagesOfText + 3);
+        Assert.Equal(3, mostRunning);
+        Assert.InRange(session.MostPages, 2 * pagesOfText, 3 * pagesOfText + 3);
     }
 
     [Fact]
@@ -190,6 +180,56 @@ public sealed class DecodingSchedulerTests : IDisposable
         await foreach (string piece in scheduler.EnumerateAsync(text, default))
             whole += piece;
         return whole;
+    }
+
+    // Looks after each step, on the thread that computes it.
+    private sealed class WatchedSession(IDecodingSession session) : IDecodingSession
+    {
+        public Action Stepped { get; set; } = () => { };
+
+        public long MostPages { get; private set; }
+
+        public int Streams => session.Streams;
+
+        public int VocabularySize => session.VocabularySize;
+
+        public int ContextLength => session.ContextLength;
+
+        public bool IsExact => session.IsExact;
+
+        public int Pages => session.Pages;
+
+        public int UsedPages => session.UsedPages;
+
+        public long PageBytes => session.PageBytes;
+
+        public int PageLength => session.PageLength;
+
+        public void Append(ReadOnlySpan<int> streams, ReadOnlySpan<int> tokens, Span<float> logits)
+        {
+            session.Append(streams, tokens, logits);
+            Look();
+        }
+
+        public void Prefill(int stream, ReadOnlySpan<int> tokens, Span<float> logits)
+        {
+            session.Prefill(stream, tokens, logits);
+            Look();
+        }
+
+        public void Copy(int from, int to) => session.Copy(from, to);
+
+        public bool TryShare(int from, int to, int length) => session.TryShare(from, to, length);
+
+        public void Reset(int stream) => session.Reset(stream);
+
+        public void Dispose() => session.Dispose();
+
+        private void Look()
+        {
+            MostPages = Math.Max(MostPages, session.UsedPages);
+            Stepped();
+        }
     }
 
     private sealed class Use : IDisposable
