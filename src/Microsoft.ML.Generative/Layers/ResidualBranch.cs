@@ -136,6 +136,7 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
                 MatrixView.Rows(Floats(inputs.First), width).Transposed(), width, projected, memory.Start);
             work.Second = new PackedMatrix(
                 MatrixView.Rows(Floats(inputs.Second), hidden).Transposed(), hidden, width, memory.Start + (nint)width * projected);
+            PackedMatrix.Pack(work.First, work.Second);
             BranchKernel.Enter(work);
             if (form.Activation is null)
             {
@@ -171,25 +172,25 @@ internal sealed unsafe class ResidualBranch(Normalization norm, Linear first, Li
             (int width, int projected, int hidden) = inputs.Sizes;
             BranchWork work = inputs.Work(form);
             int rows = work.Rows, blocks = BranchKernel.Blocks(rows);
-            Tensor projection = saved[inputs.Count], xGradient = empty(inputs.X.shape), projectionGradient = empty(rows, projected);
-            Tensor values = form.Activation is null ? saved[inputs.Count + 1] : empty(rows, hidden), normalized = empty(rows, width);
-            Tensor gains = empty(blocks, width);
-            Tensor? biases = form.HasNormBias ? empty(blocks, width) : null;
-            work.Projection = Floats(projection);
-            work.Values = Floats(values);
-            work.OutputGradient = Floats(gradient);
-            work.InputGradient = Floats(xGradient);
-            work.ProjectionGradient = Floats(projectionGradient);
-            work.Normalized = Floats(normalized);
-            work.GainGradients = Floats(gains);
-            work.BiasGradients = Floats(biases);
-            if (form.Activation is null)
-                work.ValueGradient = Floats(empty(rows, hidden));
-
-            using KernelMemory.Block memory = KernelMemory.Take((nint)width * (projected + hidden));
+            nint weights = (nint)width * (projected + hidden), gains = (nint)blocks * width;
+            // What is not returned is in memory that the thread keeps.
+            using KernelMemory.Block memory = KernelMemory.Take(weights + 2 * gains + (nint)rows * (width + projected + hidden));
             work.First = new PackedMatrix(MatrixView.Rows(Floats(inputs.First), width), projected, width, memory.Start);
             work.Second = new PackedMatrix(
                 MatrixView.Rows(Floats(inputs.Second), hidden), width, hidden, memory.Start + (nint)width * projected);
+            work.GainGradients = memory.Start + weights;
+            work.BiasGradients = form.HasNormBias ? work.GainGradients + gains : null;
+            work.Normalized = work.GainGradients + 2 * gains;
+            work.ProjectionGradient = work.Normalized + (nint)rows * width;
+            float* hiddenValues = work.ProjectionGradient + (nint)rows * projected;
+            Tensor xGradient = empty(inputs.X.shape);
+            work.Projection = Floats(saved[inputs.Count]);
+            work.OutputGradient = Floats(gradient);
+            work.InputGradient = Floats(xGradient);
+            work.Values = form.Activation is null ? Floats(saved[inputs.Count + 1]) : hiddenValues;
+            work.ValueGradient = hiddenValues;
+
+            PackedMatrix.Pack(work.First, work.Second);
             BranchKernel.DeriveLeaving(work);
             if (form.Activation is null)
             {

@@ -35,6 +35,7 @@ public class ResidualBranchTests
     [Avx512Theory]
     [InlineData(true, 21, 2)]
     [InlineData(false, 21, 2)]
+    [InlineData(true, 30, 1)]
     [InlineData(true, 64, 3)]
     [InlineData(false, 1, 1)]
     public void Attention_values_and_gradients_are_those_of_libtorch(bool isCausal, int time, int heads)

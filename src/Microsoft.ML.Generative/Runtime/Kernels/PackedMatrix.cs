@@ -9,11 +9,11 @@ internal readonly unsafe struct PackedMatrix
     private const int Lanes = MatrixKernel.Lanes;
     private const int Rows = MatrixKernel.Rows;
 
+    private readonly MatrixView _matrix;
     private readonly float* _start;
     private readonly int _inner;
     private readonly int _columns;
 
-    /// <summary>Brings a matrix into this order.</summary>
     /// <param name="matrix">[inner, columns]; its rows or its columns are contiguous.</param>
     /// <param name="inner">Rows.</param>
     /// <param name="columns">Columns, a multiple of 16.</param>
@@ -21,10 +21,19 @@ internal readonly unsafe struct PackedMatrix
     public PackedMatrix(MatrixView matrix, int inner, int columns, float* memory)
     {
         _start = memory;
-        (_inner, _columns) = (inner, columns);
-        var work = new Work { Matrix = matrix, Packed = this };
-        ThreadTeam.Run(columns / Lanes, inner * Lanes, &work, &Pack);
+        (_matrix, _inner, _columns) = (matrix, inner, columns);
     }
+
+    /// <summary>Brings two matrices into their order, before anything is multiplied with them.</summary>
+    public static void Pack(PackedMatrix first, PackedMatrix second)
+    {
+        var work = new Work { First = first, Second = second, Parts = Math.Max(first.Groups, second.Groups) };
+        long size = ((long)first._inner * first._columns + (long)second._inner * second._columns) / work.Parts;
+        ThreadTeam.Run(work.Parts, (int)Math.Min(size, int.MaxValue / 2), &work, &Pack);
+    }
+
+    // Sixteens of columns.
+    private int Groups => _columns / Lanes;
 
     /// <summary>result = left · this + bias, by the calling thread alone.</summary>
     /// <param name="left">[rows, inner], contiguous.</param>
@@ -57,26 +66,31 @@ internal readonly unsafe struct PackedMatrix
         }
     }
 
-    // Here the elements are sixteens of columns.
+    // Here the elements are equal parts of both.
     private static void Pack(void* state, long start, long end)
     {
         Work work = *(Work*)state;
-        PackedMatrix packed = work.Packed;
-        for (int block = 0; block < MatrixProduct.Blocks(packed._inner); block++)
+        work.First.PackPart(start, end, work.Parts);
+        work.Second.PackPart(start, end, work.Parts);
+    }
+
+    private void PackPart(long start, long end, int parts)
+    {
+        for (int block = 0; block < MatrixProduct.Blocks(_inner); block++)
         {
-            int first = MatrixProduct.BlockStart(packed._inner, block), last = MatrixProduct.BlockStart(packed._inner, block + 1);
-            float* to = packed._start + (nint)first * packed._columns;
-            for (long group = start; group < end; group++)
+            int first = MatrixProduct.BlockStart(_inner, block), last = MatrixProduct.BlockStart(_inner, block + 1);
+            float* to = _start + (nint)first * _columns;
+            for (long group = Groups * start / parts; group < Groups * end / parts; group++)
             {
                 MatrixProduct.Pack(
-                    work.Matrix.From(first, (nint)group * Lanes), Lanes, last - first, to + (nint)group * (last - first) * Lanes);
+                    _matrix.From(first, (nint)group * Lanes), Lanes, last - first, to + (nint)group * (last - first) * Lanes);
             }
         }
     }
 
     private struct Work
     {
-        public MatrixView Matrix;
-        public PackedMatrix Packed;
+        public PackedMatrix First, Second;
+        public int Parts;
     }
 }
