@@ -48,6 +48,17 @@ internal static unsafe class ChannelWindow
         Clear(pixels + (nint)endRow * columns * Lanes, (rows - endRow) * columns);
     }
 
+    /// <summary>Moves a window's last rows to its beginning, because the next window has them there.</summary>
+    /// <param name="pixels">The window.</param>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="columns">Its columns.</param>
+    /// <param name="shared">The rows that are moved, up to half of them.</param>
+    public static void MoveUp(float* pixels, int rows, int columns, int shared)
+    {
+        int floats = shared * columns * Lanes;
+        new Span<float>(pixels + (nint)(rows - shared) * columns * Lanes, floats).CopyTo(new Span<float>(pixels, floats));
+    }
+
     /// <summary>Writes what of a window is in the image.</summary>
     /// <inheritdoc cref="Read"/>
     public static void Write(

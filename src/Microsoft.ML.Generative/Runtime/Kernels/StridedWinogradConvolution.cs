@@ -166,7 +166,7 @@ internal static unsafe class StridedWinogradConvolution
                     for (int tile = 0; tile < shape.TilesInSegment; tile++)
                     {
                         StridedWinogradTransforms.Output(
-                            memory.Product((i - first) * shape.TilesInSegment + tile, group), memory.ProductPoint, bias, memory.Between,
+                            memory.Product((i - first) * shape.TilesInSegment + tile, group), memory.ProductPoint, bias,
                             memory.Pixels + tile * Tile * Lanes, columns * Lanes, Lanes);
                     }
 
@@ -210,7 +210,7 @@ internal static unsafe class StridedWinogradConvolution
                         {
                             StridedWinogradTransforms.Output(
                                 memory.Product((i - first) * shape.TilesInSegment + tile, group), memory.ProductPoint, bias,
-                                memory.Between, to + 2 * tile * Tile * Lanes, 2 * row, 2 * Lanes);
+                                to + 2 * tile * Tile * Lanes, 2 * row, 2 * Lanes);
                         }
                     }
                 }

@@ -31,16 +31,18 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     {
         int columns = 2 * Tile * _shape.TilesInSegment + 2, rows = 2 * Tile + 2, groups = _shape.InputGroups;
         nint row = (nint)columns * Lanes;
-        float* pixels = Allocate(rows * columns), between = pixels + rows * row;
+        float* pixels = Allocate(rows * columns);
         (int height, int width) = (2 * _shape.Height, 2 * _shape.Width);
-        for (int i = (int)start; i < end; i++)
+        for (int group = 0; group < groups; group++)
         {
-            WinogradShape.Segment segment = _shape[_first + i];
-            for (int group = 0; group < groups; group++)
+            for (int i = (int)start; i < end; i++)
             {
+                WinogradShape.Segment segment = _shape[_first + i];
+                int shared = SharedRows(segment, isFirst: i == start);
+                ChannelWindow.MoveUp(pixels, rows, columns, shared);
                 ChannelWindow.Read(
                     Plane(images, segment.Image, _shape.Inputs, group, height * width), Channels(_shape.Inputs, group), (height, width),
-                    (2 * segment.Top - 1, 2 * segment.Left - 1, rows, columns), pixels);
+                    (2 * segment.Top - 1 + shared, 2 * segment.Left - 1, rows - shared, columns), pixels + shared * row);
                 for (int tile = 0; tile < _shape.TilesInSegment; tile++)
                 {
                     float* to = tiles + ((nint)i * _shape.TilesInSegment + tile) * distances.Tile + group * distances.Group;
@@ -48,7 +50,7 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
                     for (int phase = 0; phase < Phases; phase++)
                     {
                         StridedWinogradTransforms.Input(
-                            from + phase / 2 * row + phase % 2 * Lanes, 2 * row, 2 * Lanes, between,
+                            from + phase / 2 * row + phase % 2 * Lanes, 2 * row, 2 * Lanes,
                             to + phase * groups * distances.Group, distances.Point);
                     }
                 }
@@ -70,13 +72,16 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     {
         int columns = Tile * _shape.TilesInSegment + 2, rows = Tile + 2, groups = _shape.OutputGroups;
         nint row = (nint)columns * Lanes;
-        float* pixels = Allocate(rows * columns), between = pixels + rows * row;
-        for (int i = (int)start; i < end; i++)
+        float* pixels = Allocate(rows * columns);
+        for (int group = 0; group < groups; group++)
         {
-            WinogradShape.Segment segment = _shape[_first + i];
-            for (int group = 0; group < groups; group++)
+            for (int i = (int)start; i < end; i++)
             {
-                Read(images, segment, group, (segment.Top - 1, segment.Left - 1, rows, columns), pixels);
+                WinogradShape.Segment segment = _shape[_first + i];
+                int shared = SharedRows(segment, isFirst: i == start);
+                ChannelWindow.MoveUp(pixels, rows, columns, shared);
+                Read(
+                    images, segment, group, (segment.Top - 1 + shared, segment.Left - 1, rows - shared, columns), pixels + shared * row);
                 for (int tile = 0; tile < _shape.TilesInSegment; tile++)
                 {
                     float* to = tiles + ((nint)i * _shape.TilesInSegment + tile) * distances.Tile + group * distances.Group;
@@ -86,7 +91,7 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
                     {
                         float* even = to + phase * Points * distances.Point;
                         StridedWinogradTransforms.InputPair(
-                            from + (1 - phase / 2) * row, row, between, even + Points * distances.Point, even, distances.Point);
+                            from + (1 - phase / 2) * row, row, even + Points * distances.Point, even, distances.Point);
                     }
                 }
             }
@@ -105,17 +110,17 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     {
         int columns = Tile * _shape.TilesInSegment, groups = _shape.OutputGroups;
         nint row = (nint)columns * Lanes;
-        float* pixels = Allocate(Tile * columns), between = pixels + Tile * row;
-        for (int i = (int)start; i < end; i++)
+        float* pixels = Allocate(Tile * columns);
+        for (int group = 0; group < groups; group++)
         {
-            WinogradShape.Segment segment = _shape[_first + i];
-            for (int group = 0; group < groups; group++)
+            for (int i = (int)start; i < end; i++)
             {
+                WinogradShape.Segment segment = _shape[_first + i];
                 Read(images, segment, group, (segment.Top, segment.Left, Tile, columns), pixels);
                 for (int tile = 0; tile < _shape.TilesInSegment; tile++)
                 {
                     StridedWinogradTransforms.Gradient(
-                        pixels + Tile * tile * Lanes, row, between,
+                        pixels + Tile * tile * Lanes, row,
                         tiles + ((nint)i * _shape.TilesInSegment + tile) * distances.Tile + group * distances.Group, distances.Point);
                 }
             }
@@ -131,6 +136,9 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     /// <summary>The channels that a sixteen has.</summary>
     public static int Channels(int channels, int group) => Math.Min(Lanes, channels - group * Lanes);
 
+    // Rows of the window before that a segment's begins with: those around the border between them.
+    private int SharedRows(in WinogradShape.Segment segment, bool isFirst) => !isFirst && _shape.IsBelowPrevious(segment) ? 2 : 0;
+
     private void Read(float* images, WinogradShape.Segment segment, int group, (int, int, int, int) window, float* pixels) =>
         ChannelWindow.Read(
             Plane(images, segment.Image, _shape.Outputs, group, _shape.Height * _shape.Width), Channels(_shape.Outputs, group),
@@ -139,7 +147,5 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     /// <summary>Floats from a vector to the next in one of three directions.</summary>
     public readonly record struct Distances(nint Point, nint Tile, nint Group);
 
-    // For pixels, and for what is between the two steps of a transformation.
-    private static float* Allocate(int pixels) =>
-        (float*)NativeMemory.AlignedAlloc((nuint)((pixels + StridedWinogradTransforms.Between) * Lanes) * sizeof(float), 64);
+    private static float* Allocate(int pixels) => (float*)NativeMemory.AlignedAlloc((nuint)(pixels * Lanes) * sizeof(float), 64);
 }

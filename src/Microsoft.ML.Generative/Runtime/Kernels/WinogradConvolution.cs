@@ -30,7 +30,8 @@ internal static unsafe class WinogradConvolution
     {
         if (shape.Segments == 0)
             return;
-        nint point = (nint)shape.OutputGroups * shape.Inputs * Lanes;
+        // The additional sixteen spread the points over the cache's sets.
+        nint point = (nint)shape.OutputGroups * shape.Inputs * Lanes + Lanes;
         using KernelMemory.Block memory = KernelMemory.Take(Points * point);
         float* filters = memory.Start;
         var filtering = new FilterWork { Weights = w, Filters = filters, Shape = shape, IsWayBack = isWayBack, Point = point };
@@ -62,7 +63,7 @@ internal static unsafe class WinogradConvolution
     {
         FilterWork work = *(FilterWork*)state;
         WinogradShape shape = work.Shape;
-        float* kernel = stackalloc float[Kernel * Lanes], between = stackalloc float[18 * Lanes];
+        float* kernel = stackalloc float[Kernel * Lanes];
         for (int group = 0; group < shape.OutputGroups; group++)
         {
             int outputs = Math.Min(Lanes, shape.Outputs - group * Lanes);
@@ -74,7 +75,7 @@ internal static unsafe class WinogradConvolution
                 else
                     ChannelBlocks.Read(from, (nint)shape.Inputs * Kernel, outputs, Kernel, kernel);
                 float* to = work.Filters + ((nint)group * shape.Inputs + input) * Lanes;
-                WinogradTransforms.Filter(kernel, between, to, work.Point);
+                WinogradTransforms.Filter(kernel, to, work.Point);
             }
         }
     }
@@ -95,7 +96,6 @@ internal static unsafe class WinogradConvolution
         WinogradShape shape = work.Shape;
         int most = Padded(work.SegmentsInBlock * shape.TilesInSegment);
         int inputRow = shape.InputGroups * Lanes, outputRow = shape.OutputGroups * Lanes;
-        // The additional sixteen spread the points over the cache's sets.
         nint inputPoint = (nint)most * inputRow + Lanes, outputPoint = (nint)most * outputRow + Lanes;
         nint floats = Points * (inputPoint + outputPoint) + outputRow;
         using KernelMemory.Block memory = KernelMemory.Take(floats);
@@ -116,19 +116,17 @@ internal static unsafe class WinogradConvolution
         {
             int first = (int)((long)shape.Segments * block / work.Blocks), last = (int)((long)shape.Segments * (block + 1) / work.Blocks);
             int tiles = 0;
-            for (int i = first; i < last; i++)
+            for (int group = 0; group < shape.InputGroups; group++)
             {
-                WinogradShape.Segment segment = shape[i];
-                for (int group = 0; group < shape.InputGroups; group++)
+                tiles = 0;
+                for (int i = first; i < last; i++)
                 {
-                    nint row = pixels.Read(segment, group, border: 1);
-                    float* to = before + (nint)tiles * inputRow + group * Lanes;
-                    float* from = pixels.First;
-                    for (int tile = 0; tile < segment.Tiles; tile++, to += inputRow, from += WinogradTransforms.Tile * Lanes)
-                        WinogradTransforms.Input(from, row, pixels.Between, to, inputPoint);
+                    WinogradShape.Segment segment = shape[i];
+                    nint row = pixels.Read(segment, group, border: 1, isBelow: i > first && shape.IsBelowPrevious(segment));
+                    WinogradTransforms.Input(
+                        pixels.First, row, segment.Tiles, before + (nint)tiles * inputRow + group * Lanes, inputRow, inputPoint);
+                    tiles += segment.Tiles;
                 }
-
-                tiles += segment.Tiles;
             }
 
             for (int point = 0; point < Points; point++)
@@ -152,13 +150,8 @@ internal static unsafe class WinogradConvolution
                 for (int group = 0; group < shape.OutputGroups; group++)
                 {
                     Vector512<float> bias = Vector512.Load(biases + group * Lanes);
-                    for (int tile = 0; tile < segment.Tiles; tile++)
-                    {
-                        WinogradTransforms.Output(
-                            products + (nint)tile * outputRow + group * Lanes, outputPoint, bias, pixels.Between,
-                            outputs.First + tile * WinogradTransforms.Tile * Lanes, row);
-                    }
-
+                    WinogradTransforms.Output(
+                        products + group * Lanes, outputRow, outputPoint, bias, segment.Tiles, outputs.First, row);
                     outputs.Write(segment, group);
                 }
 

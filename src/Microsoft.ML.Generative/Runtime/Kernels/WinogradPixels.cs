@@ -23,32 +23,34 @@ internal unsafe ref struct WinogradPixels
         _images = images;
         (_channels, _height, _width, _isEnlarged) = (channels, shape.Height, shape.Width, isEnlarged);
         int pixels = WinogradTransforms.Side * (WinogradTransforms.Tile * shape.TilesInSegment + 2) * Lanes;
-        First = (float*)NativeMemory.AlignedAlloc((nuint)(pixels + WinogradTransforms.Points * Lanes) * sizeof(float), 64);
-        Between = First + pixels;
+        First = (float*)NativeMemory.AlignedAlloc((nuint)pixels * sizeof(float), 64);
     }
 
     /// <summary>The first pixel.</summary>
     public readonly float* First { get; }
 
-    /// <summary>Memory for 36 · 16 floats.</summary>
-    public readonly float* Between { get; }
-
     /// <summary>Reads 16 channels of a segment; returns the floats between rows. What is beyond the image or its channels is 0.</summary>
     /// <param name="segment">The segment.</param>
     /// <param name="group">Which sixteen of channels.</param>
     /// <param name="border">Pixels around the outputs that are read, too: 0 or 1.</param>
-    public readonly nint Read(in WinogradShape.Segment segment, int group, int border)
+    /// <param name="isBelow">Whether the segment right above it, of the same channels and with the same border, was read before.</param>
+    public readonly nint Read(in WinogradShape.Segment segment, int group, int border, bool isBelow = false)
     {
         int rows = WinogradTransforms.Tile + 2 * border, columns = WinogradTransforms.Tile * segment.Tiles + 2 * border;
         int left = segment.Left - border, first = Math.Max(0, left), end = Math.Min(_width, left + columns);
         float* plane = Plane(segment.Image, group);
+        // The rows around the border between them.
+        int shared = isBelow ? 2 * border : 0;
+        ChannelWindow.MoveUp(First, rows, columns, shared);
         if (!_isEnlarged)
         {
-            ChannelWindow.Read(plane, Channels(group), (_height, _width), (segment.Top - border, left, rows, columns), First);
+            ChannelWindow.Read(
+                plane, Channels(group), (_height, _width), (segment.Top - border + shared, left, rows - shared, columns),
+                First + shared * columns * Lanes);
             return (nint)columns * Lanes;
         }
 
-        for (int i = 0; i < rows; i++)
+        for (int i = shared; i < rows; i++)
         {
             float* to = First + (nint)i * columns * Lanes;
             int y = segment.Top - border + i;

@@ -78,6 +78,9 @@ internal readonly struct WinogradShape
         }
     }
 
+    /// <summary>Whether the segment before is right above.</summary>
+    public bool IsBelowPrevious(in Segment segment) => SegmentsInRow == 1 && segment.Top > 0;
+
     public static int Groups(int channels) => (channels + MatrixKernel.Lanes - 1) / MatrixKernel.Lanes;
 
     /// <summary>Neighboring tiles of a row.</summary>

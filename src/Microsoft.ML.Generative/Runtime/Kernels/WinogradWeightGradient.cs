@@ -37,7 +37,8 @@ internal static unsafe class WinogradWeightGradient
         int tiles = Math.Clamp(BlockBytes / (Points * sizeof(float) * (inputRow + outputRow)), FewestTiles, MostTiles);
         int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, Math.Max(1, shape.Segments));
         int blocks = Quotient(shape.Segments, segments);
-        nint sumPoint = (nint)inputRow * outputRow, sums = Points * sumPoint + outputRow;
+        // The additional sixteen spread the points over the cache's sets.
+        nint sumPoint = (nint)inputRow * outputRow + Lanes, sums = Points * sumPoint + outputRow;
         // A power of two, which any usual number of threads divides evenly.
         int parts = 1 << BitOperations.Log2((uint)Math.Clamp(Math.Min(SumBytes / (sums * sizeof(float)), blocks), 1, MostParts));
         // As many blocks in each part, of as many segments, as good as.
@@ -53,6 +54,7 @@ internal static unsafe class WinogradWeightGradient
             Shape = shape,
             InputPoint = (nint)tiles * inputRow + Lanes,
             OutputPoint = (nint)tiles * outputRow + Lanes,
+            SumPoint = sumPoint,
             PartSums = sums,
             Blocks = blocks,
             Parts = parts,
@@ -110,33 +112,33 @@ internal static unsafe class WinogradWeightGradient
         Work work = *(Work*)state;
         WinogradShape shape = work.Shape;
         int inputRow = shape.InputGroups * Lanes, outputRow = shape.OutputGroups * Lanes;
-        int before = 0;
+        int first = 0;
         for (int i = 0; i < start; i++)
-            before += shape[work.First + i].Tiles;
+            first += shape[work.First + i].Tiles;
         using var inputs = new WinogradPixels(work.Input, shape.Inputs, shape, shape.IsEnlarged);
         using var gradients = new WinogradPixels(work.Gradient, shape.Outputs, shape);
-        for (int i = (int)start; i < end; i++)
+        for (int group = 0; group < shape.InputGroups; group++)
         {
-            WinogradShape.Segment segment = shape[work.First + i];
-            for (int group = 0; group < shape.InputGroups; group++)
+            float* to = work.Inputs + (nint)first * inputRow + group * Lanes;
+            for (int i = (int)start; i < end; i++)
             {
-                nint row = inputs.Read(segment, group, border: 1);
-                float* to = work.Inputs + (nint)before * inputRow + group * Lanes;
-                float* from = inputs.First;
-                for (int tile = 0; tile < segment.Tiles; tile++, to += inputRow, from += WinogradTransforms.Tile * Lanes)
-                    WinogradTransforms.Input(from, row, inputs.Between, to, work.InputPoint);
+                WinogradShape.Segment segment = shape[work.First + i];
+                nint row = inputs.Read(segment, group, border: 1, isBelow: i > start && shape.IsBelowPrevious(segment));
+                WinogradTransforms.Input(inputs.First, row, segment.Tiles, to, inputRow, work.InputPoint);
+                to += (nint)segment.Tiles * inputRow;
             }
+        }
 
-            for (int group = 0; group < shape.OutputGroups; group++)
+        for (int group = 0; group < shape.OutputGroups; group++)
+        {
+            float* to = work.Gradients + (nint)first * outputRow + group * Lanes;
+            for (int i = (int)start; i < end; i++)
             {
+                WinogradShape.Segment segment = shape[work.First + i];
                 nint row = gradients.Read(segment, group, border: 0);
-                float* to = work.Gradients + (nint)before * outputRow + group * Lanes;
-                float* from = gradients.First;
-                for (int tile = 0; tile < segment.Tiles; tile++, to += outputRow, from += WinogradTransforms.Tile * Lanes)
-                    WinogradTransforms.Gradient(from, row, gradients.Between, to, work.OutputPoint);
+                WinogradTransforms.Gradient(gradients.First, row, segment.Tiles, to, outputRow, work.OutputPoint);
+                to += (nint)segment.Tiles * outputRow;
             }
-
-            before += segment.Tiles;
         }
     }
 
@@ -148,7 +150,7 @@ internal static unsafe class WinogradWeightGradient
         int inputRow = shape.InputGroups * Lanes, outputRow = shape.OutputGroups * Lanes;
         for (int point = (int)start; point < end; point++)
         {
-            float* products = work.Products + (nint)point * inputRow * outputRow;
+            float* products = work.Products + point * work.SumPoint;
             if (shape.IsZero(point))
             {
                 if (work.IsFirst)
@@ -179,15 +181,15 @@ internal static unsafe class WinogradWeightGradient
     {
         Work work = *(Work*)state;
         WinogradShape shape = work.Shape;
-        int inputRow = shape.InputGroups * Lanes, outputRow = shape.OutputGroups * Lanes;
+        int outputRow = shape.OutputGroups * Lanes;
         float* kernel = stackalloc float[9 * Lanes], between = stackalloc float[18 * Lanes];
         for (int input = (int)start; input < end; input++)
         {
             for (int group = 0; group < shape.OutputGroups; group++)
             {
                 float* from = work.Sums + (nint)input * outputRow + group * Lanes;
-                AddParts(work, from, (nint)inputRow * outputRow);
-                WinogradTransforms.FilterGradient(from, (nint)inputRow * outputRow, between, kernel);
+                AddParts(work, from);
+                WinogradTransforms.FilterGradient(from, work.SumPoint, between, kernel);
                 int outputs = Math.Min(Lanes, shape.Outputs - group * Lanes);
                 for (int output = 0; output < outputs; output++)
                 {
@@ -200,13 +202,13 @@ internal static unsafe class WinogradWeightGradient
     }
 
     // Of all parts, in the place of the first.
-    private static void AddParts(in Work work, float* sums, nint point)
+    private static void AddParts(in Work work, float* sums)
     {
         if (work.Parts == 1)
             return;
         for (int i = 0; i < Points; i++)
         {
-            float* first = sums + i * point;
+            float* first = sums + i * work.SumPoint;
             Vector512<float> sum = Vector512.Load(first);
             for (int part = 1; part < work.Parts; part++)
                 sum += Vector512.Load(first + part * work.PartSums);
@@ -225,7 +227,7 @@ internal static unsafe class WinogradWeightGradient
 
         // Of each part: sums [36, inputs, outputs], and those of the biases.
         public float* Sums;
-        public nint PartSums;
+        public nint SumPoint, PartSums;
         public int Blocks, Parts;
 
         // Of the part that is being computed, and its block.
