@@ -72,7 +72,7 @@ internal sealed class TrainingLoop
         _evaluation = new EvaluationMode(run.Seed, _networks);
         _plan = new StepPlan(_options, phases, run.Processes);
         _meter = new TrainingMeter(
-            _plan.TotalSteps, run.Device.ToString(), phases[0].Unit, stage, () => DeviceMemory.InUse(run.Device));
+            _plan.TotalSteps, run.Device.ToString(), phases[0].Unit, stage, () => DeviceMemory.InUse(run.Device), run.Clock);
         _measures = new StepMeasures(run, _meter);
         if (validation is not null
             && _options.ValidationChoosesModel

@@ -64,6 +64,9 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Exchanges gradients with the other processes of the training, if there are any.</summary>
     public IGradientExchange Exchange { get; set; }
 
+    /// <summary>Measures the time of steps.</summary>
+    public TimeProvider Clock { get; set; } = TimeProvider.System;
+
     /// <param name="env">The environment of the context, which knows its GPU.</param>
     /// <param name="host">The estimator's host.</param>
     /// <param name="options">Checked options.</param>

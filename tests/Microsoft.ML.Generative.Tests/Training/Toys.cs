@@ -138,12 +138,14 @@ internal sealed record ToyLoop(
 
     public IGradientExchange? Exchange { get; init; }
 
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
     public void Run()
     {
         Options.Seed ??= Seed;
         Options.ValidateForTraining();
         using TrainingRun run = TrainingRun.Open(Ml, Hosts.Create(Ml), Options);
-        run.Exchange = Exchange ?? run.Exchange;
+        (run.Exchange, run.Clock) = (Exchange ?? run.Exchange, Clock);
         new TrainingLoop(run, Phases, Validation, preview: Preview).Run();
     }
 }

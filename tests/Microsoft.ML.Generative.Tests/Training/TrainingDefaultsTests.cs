@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Checkpoints;
@@ -150,9 +149,13 @@ public sealed class TrainingDefaultsTests
         MLContext ml = new(seed: 1);
         List<string> log = Logs.Of(ml);
         IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => new Row { Image = [i / 8f, 0, 1] }).ToArray());
-        VaeOptions options = new() { HiddenSizes = [4], LatentSize = 2, BatchSize = 2, MaxSteps = 12 };
+        var reports = new Reports();
+        VaeOptions options = new() { HiddenSizes = [4], LatentSize = 2, BatchSize = 2, MaxSteps = 12, Progress = reports };
         ml.Transforms.Generative().Vae(options).Fit(data).Dispose();
-        Assert.Contains("The training will take about 1 second.", Assert.Single(log, line => line.Contains("will take")));
+        TimeSpan remaining = reports.All.Single(r => r.Step == 10).Remaining;
+        Assert.True(remaining > TimeSpan.Zero);
+        Assert.Contains(
+            TrainingEstimate.Describe(remaining, 12, options, DeviceType.CPU), Assert.Single(log, line => line.Contains("will take")));
         log.Clear();
         options.MaxSteps = 10;
         ml.Transforms.Generative().Vae(options).Fit(data).Dispose();
@@ -162,25 +165,27 @@ public sealed class TrainingDefaultsTests
     [Fact]
     public void The_line_that_closes_an_epoch_has_its_mean_speed()
     {
-        TrainingMeter meter = new(4, "cpu");
-        var watch = Stopwatch.StartNew();
+        var clock = new ManualClock { Now = TimeSpan.FromDays(3) };
+        TrainingMeter meter = new(4, "cpu", clock: clock);
         meter.Start();
+        clock.Now += TimeSpan.FromSeconds(3);
         meter.Add(1, [], weight: 1_000, step: 1, isFirstPhase: true);
         meter.Report(1, 1, endsEpoch: false, 0.1, meter.SamplesPerSecond(endsEpoch: false), null, null);
         meter.Add(1, [], weight: 1, step: 2, isFirstPhase: true);
-        Thread.Sleep(20);
-        Assert.InRange(meter.SamplesPerSecond(endsEpoch: false), 0, 1 / 0.02);
+        clock.Now += TimeSpan.FromSeconds(2);
+        Assert.Equal(1 / 2.0, meter.SamplesPerSecond(endsEpoch: false), 1e-9);
         double ofEpoch = meter.SamplesPerSecond(endsEpoch: true);
-        Assert.InRange(ofEpoch, 1_001 / watch.Elapsed.TotalSeconds, 1_001 / 0.02);
+        Assert.Equal(1_001 / 5.0, ofEpoch, 1e-9);
 
         // The next epoch is measured alone, and what is not training does not count.
-        meter.Report(2, 1, endsEpoch: true, 0.1, ofEpoch, null, null);
+        TrainingProgress report = meter.Report(2, 1, endsEpoch: true, 0.1, ofEpoch, null, null);
+        Assert.Equal((TimeSpan.FromSeconds(5), ofEpoch), (report.Elapsed, report.SamplesPerSecond));
         meter.Add(1, [], weight: 10, step: 3, isFirstPhase: true);
-        Thread.Sleep(40);
-        double slow = meter.SamplesPerSecond(endsEpoch: true);
-        Assert.InRange(slow, 0, 10 / 0.04);
-        meter.ExcludeFromSpeed(TimeSpan.FromMilliseconds(30));
-        Assert.True(meter.SamplesPerSecond(endsEpoch: true) > slow);
+        clock.Now += TimeSpan.FromSeconds(4);
+        Assert.Equal(10 / 4.0, meter.SamplesPerSecond(endsEpoch: true), 1e-9);
+        meter.ExcludeFromSpeed(TimeSpan.FromSeconds(3));
+        Assert.Equal(10 / 1.0, meter.SamplesPerSecond(endsEpoch: true), 1e-9);
+        Assert.Equal(10 / 1.0, meter.SamplesPerSecond(endsEpoch: false), 1e-9);
     }
 
     private sealed class Square

@@ -26,7 +26,18 @@ public sealed class TrainingLoopReportTests
     public void Reports_go_up_to_the_last_step_and_name_the_terms()
     {
         var reports = new Reports();
-        using Regression regression = new Regression(new ToyOptions { BatchSize = 1, Epochs = 10, Progress = reports }, rows: 70).Train();
+        using var regression = new Regression(new ToyOptions { BatchSize = 1, Epochs = 10, Progress = reports }, rows: 70);
+        // Each step takes a millisecond: a slow one would be reported for its time.
+        var clock = new ManualClock();
+        TrainingPhase phase = regression.Phase with
+        {
+            Losses = (step, batch) =>
+            {
+                clock.Now += TimeSpan.FromMilliseconds(1);
+                return regression.Phase.Losses(step, batch);
+            },
+        };
+        (Toys.Loop(regression.Options, [phase]) with { Clock = clock }).Run();
 
         // 700 steps, a report every third, after steps 1, 2, 4, … and at each end of an epoch.
         Assert.Equal(
@@ -39,7 +50,9 @@ public sealed class TrainingLoopReportTests
             Assert.Equal(["squared", "bias"], r.LossTerms.Keys);
             Assert.Equal(r.Loss, r.LossTerms["squared"], 1e-6);
             Assert.Equal("cpu", r.Device);
-            Assert.True(r.SamplesPerSecond > 0 && r.Elapsed > TimeSpan.Zero && r.Remaining >= TimeSpan.Zero);
+            Assert.Equal(1_000, r.SamplesPerSecond, 1e-6);
+            Assert.Equal(TimeSpan.FromMilliseconds(r.Step), r.Elapsed);
+            Assert.Equal(700 - r.Step, r.Remaining.TotalMilliseconds, 1e-3);
             Assert.Null(r.GradientNorm);
             Assert.Null(r.ValidationLoss);
         });
@@ -260,23 +273,23 @@ public sealed class TrainingLoopReportTests
         // 2,000 steps would be reported every tenth.
         var reports = new Reports();
         using var source = new CancellationTokenSource();
+        var clock = new ManualClock();
         using var regression = new Regression(
             new ToyOptions { BatchSize = 1, MaxSteps = 2_000, Progress = reports, CancellationToken = source.Token });
         TrainingPhase phase = regression.Phase with
         {
             Losses = (step, batch) =>
             {
-                if (step.Step is 5 or 6)
-                    Thread.Sleep(1_050);
+                clock.Now += TimeSpan.FromMilliseconds(step.Step is 5 or 6 ? 1_050 : 1);
                 if (step.Step == 8)
                     source.Cancel();
                 return regression.Phase.Losses(step, batch);
             },
         };
-        Assert.ThrowsAny<OperationCanceledException>(() => Toys.Loop(regression.Options, [phase]).Run());
+        Assert.ThrowsAny<OperationCanceledException>(() => (Toys.Loop(regression.Options, [phase]) with { Clock = clock }).Run());
         Assert.Equal([1, 2, 4, 5, 6, 8], reports.All.Select(r => r.Step));
-        // Of the first steps nothing is left after two slow ones; the next step is again as fast as most.
-        Assert.InRange(reports.All[4].Remaining.TotalSeconds, 300, 3_000);
+        // The pace after step 1, of three quick steps and two slow ones.
+        Assert.Equal(1_994 * (3 * 0.001 + 2 * 1.05) / 5, reports.All[4].Remaining.TotalSeconds, 1e-3);
     }
 
     [Fact]

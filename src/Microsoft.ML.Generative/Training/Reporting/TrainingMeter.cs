@@ -1,5 +1,4 @@
 using System.Collections.ObjectModel;
-using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.Generative.Training.Checkpoints;
 
@@ -11,8 +10,10 @@ namespace Microsoft.ML.Generative.Training.Reporting;
 /// <param name="unit">What the samples of the first phase's batches are, as in "rows".</param>
 /// <param name="stage">The loop's part of a training of several, and the steps of the parts after it.</param>
 /// <param name="usedMemory">Bytes of the device's memory that are in use, where it has its own.</param>
+/// <param name="clock">Measures time. Default: the system's clock.</param>
 internal sealed class TrainingMeter(
-    long totalSteps, string device, string unit = "rows", TrainingStage stage = default, Func<long?>? usedMemory = null)
+    long totalSteps, string device, string unit = "rows", TrainingStage stage = default, Func<long?>? usedMemory = null,
+    TimeProvider? clock = null)
 {
     private const int WidestLine = 119;
     private static readonly TimeSpan _reportPause = TimeSpan.FromSeconds(1);
@@ -22,7 +23,8 @@ internal sealed class TrainingMeter(
     private readonly LossSums _recent = new();
     private readonly LossSums _epoch = new();
     private readonly StepPace _pace = new();
-    private readonly Stopwatch _watch = new();
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
+    private long? _start;
     private TimeSpan _before;
     private TimeSpan _epochStart;
     private long _samplesInEpoch;
@@ -34,7 +36,7 @@ internal sealed class TrainingMeter(
     public long Step { get; private set; }
 
     /// <summary>Time trained, that before an interruption included.</summary>
-    public TimeSpan Elapsed => _before + _watch.Elapsed;
+    public TimeSpan Elapsed => _start is { } start ? _before + _clock.GetElapsedTime(start) : _before;
 
     /// <summary>The sums so far.</summary>
     public MeterState State => new(_recent.Sum, _recent.Weight, _recent.Terms.State, Elapsed.Ticks)
@@ -44,7 +46,7 @@ internal sealed class TrainingMeter(
 
     public void Start()
     {
-        _watch.Start();
+        _start = _clock.GetTimestamp();
         _epochStart = Elapsed;
         _pace.Begin(Step, Elapsed);
     }
