@@ -87,6 +87,7 @@ public sealed class BytePairTrainingTests(ITestOutputHelper output)
         GenerativeTokenizer tokenizer = GenerativeTokenizers.TrainBytePairEncoding([text], 4096);
         output.WriteLine($"trained in {watch.Elapsed.TotalSeconds:F2} s");
 
+        var time = new ProcessorTime();
         watch.Restart();
         IReadOnlyList<int> ids = tokenizer.EncodeToIds(text);
         output.WriteLine($"encoded in {watch.Elapsed.TotalSeconds:F2} s: {(double)text.Length / ids.Count:F2} characters a token");
@@ -95,7 +96,7 @@ public sealed class BytePairTrainingTests(ITestOutputHelper output)
         Assert.Equal(text, tokenizer.Decode(ids));
         Assert.Equal(TokenizerFiles.Fingerprint(tokenizer), TokenizerFiles.Fingerprint(GenerativeTokenizers.TrainBytePairEncoding(
             text.Split('\0'), 4096)));
-        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
+        Assert.InRange(time.Elapsed.TotalSeconds, 0, 20);
     }
 
     /// <summary>The plain algorithm: count all pairs, merge the first of the most frequent, and again.</summary>

@@ -288,11 +288,11 @@ public sealed class TokenizerJsonTests
             new JsonObject { ["version"] = "1.0", ["model"] = new JsonObject { ["type"] = "Unigram", ["unk_id"] = 0, ["vocab"] = pieces } };
         GenerativeTokenizer tokenizer = TokenizerFiles.Create(
             System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()), TokenizerConfig.Empty);
-        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var time = new ProcessorTime();
         Assert.Equal(Enumerable.Repeat(3, 10_000), tokenizer.EncodeToIds(new string('a', 20_000)));
         Assert.Equal([4], tokenizer.EncodeToIds(new string('a', 20_000) + "b"));
         // Of two equally probable ways to cut, that with the longer token at the end.
         Assert.Equal([2, .. Enumerable.Repeat(3, 9_999), 0], tokenizer.EncodeToIds(new string('a', 19_999) + "c"));
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(2), $"{watch.Elapsed}");
+        Assert.True(time.Elapsed < TimeSpan.FromSeconds(2), $"{time.Elapsed}");
     }
 }
