@@ -1,4 +1,5 @@
-// A training for a test to kill: it says each step that it has done, and goes on where an earlier one was killed.
+// A training for a test to kill: it says each step that it has done, and goes on where an earlier one was killed. Before it says a step it
+// waits for a line of its input, as long as that is open.
 // Arguments: the file for the model, and optionally the folder for checkpoints and the steps between them. Without arguments it only uses
 // libtorch once.
 // Or 'distributed', the beginning of a file's name, what happens, and optionally the folder for checkpoints and the epochs: the training
@@ -72,6 +73,7 @@ internal sealed class StepLines : IProgress<TrainingProgress>
 {
     public void Report(TrainingProgress value)
     {
+        Console.In.ReadLine();
         Console.WriteLine(FormattableString.Invariant($"{value.Step} {value.Loss:R} {value.ValidationLoss:R}"));
         Console.Out.Flush();
     }

@@ -20,16 +20,21 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
         var random = new Random(20);
         var seen = new Dictionary<long, string>();
         (int killed, int whileWriting) = (0, 0);
-        for (; killed < Kills; killed++)
+        // On a busy machine it may take more of them until one comes while a checkpoint is written.
+        for (; killed < Kills || (whileWriting == 0 && killed < 5 * Kills); killed++)
         {
             using Process training = Start(folder.File("killed.zip"), checkpoints);
-            for (int steps = random.Next(1, 9); steps > 0; steps--)
+            int wanted = killed < Kills ? random.Next(1, 9) : 1;
+            // However late the kill comes, the training has not ended before.
+            for (int steps = wanted; steps > 0; steps--)
+                training.StandardInput.WriteLine();
+            for (int steps = wanted; steps > 0; steps--)
             {
                 Note(seen, training.StandardOutput.ReadLine()
                     ?? throw new InvalidOperationException($"It ended by itself: {training.StandardError.ReadToEnd()}"));
             }
-            // Between two steps most of the time goes into writing the checkpoint.
-            Thread.Sleep(TimeSpan.FromMilliseconds(random.NextDouble() * 12));
+            // Between two steps most of the time goes into writing the checkpoint; then the training waits.
+            Thread.Sleep(TimeSpan.FromMilliseconds(random.NextDouble() * 4));
             training.Kill();
             string rest = training.StandardOutput.ReadToEnd();
             foreach (string line in rest.Split('\n')[..^1])
@@ -57,10 +62,14 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
         using (Process training = Start(folder.File("model.zip"), checkpoints, "1000000"))
         {
             for (int steps = 0; steps < 3; steps++)
+            {
+                training.StandardInput.WriteLine();
                 training.StandardOutput.ReadLine();
+            }
             using (Process kill = Process.Start("kill", ["-TERM", $"{training.Id}"]))
                 kill.WaitForExit();
-            while (training.StandardOutput.ReadLine() is { } line)
+            // Slowly, so that the signal arrives before the last step.
+            while (TryContinue(training, TimeSpan.FromMilliseconds(50)) && training.StandardOutput.ReadLine() is { } line)
                 last = long.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
             string errors = training.StandardError.ReadToEnd();
             training.WaitForExit();
@@ -74,6 +83,20 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
         Assert.Equal(last + 1, rest.Keys.Min());
     }
 
+    private static bool TryContinue(Process training, TimeSpan pause)
+    {
+        Thread.Sleep(pause);
+        try
+        {
+            training.StandardInput.WriteLine();
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     // A step that was done again after a kill must report what it reported before.
     private static void Note(Dictionary<long, string> seen, string line, long? step = null)
     {
@@ -85,6 +108,7 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
     private static Dictionary<long, string> Complete(string model, string? checkpoints)
     {
         using Process training = Start(model, checkpoints);
+        training.StandardInput.Close();
         var lines = new Dictionary<long, string>();
         while (training.StandardOutput.ReadLine() is { } line)
             Note(lines, line);
@@ -102,6 +126,7 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
             here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal), "InterruptedTraining.dll");
         var start = new ProcessStartInfo("dotnet", checkpoints is null ? [program, model] : [program, model, checkpoints, steps])
         {
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
