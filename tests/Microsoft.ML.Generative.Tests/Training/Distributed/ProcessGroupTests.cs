@@ -120,16 +120,24 @@ public sealed class ProcessGroupTests
     [Fact]
     public void A_process_that_does_not_answer_is_named()
     {
+        var limit = TimeSpan.FromSeconds(0.2);
+        var waits = new List<(int From, TimeSpan Limit)>[4];
         (bool, Exception? Error)[] results = ThreadProcesses.Run<bool>(4, transport =>
         {
             if (transport.Rank is 1 or 3)
                 return true;
-            // Long enough for a busy machine: process 2 waits for half as long again as process 0.
-            new ProcessGroup(transport, TimeSpan.FromSeconds(3)).Sum("a step", 1);
+            var silent = new SilentProcesses(transport, [1, 3]);
+            waits[transport.Rank] = silent.Waits;
+            new ProcessGroup(silent, limit).Sum("a step", 1);
             return false;
         });
         foreach (int rank in new[] { 0, 2 })
-            Assert.StartsWith("Processes 1, 3 of 4 did not answer for 3 s (Distributed.Timeout)", results[rank].Error!.Message);
+            Assert.StartsWith("Processes 1, 3 of 4 did not answer for 0.2 s (Distributed.Timeout)", results[rank].Error!.Message);
+        // The limit is for all of them, and those that come after a silent one are still heard.
+        Assert.Equal([1, 2, 3], waits[0].Select(wait => wait.From).Distinct());
+        Assert.All(waits[0], wait => Assert.InRange(wait.Limit, TimeSpan.FromTicks(1), limit));
+        // The others wait for longer, so that process 0 can name who is silent.
+        Assert.Equal((0, 1.5 * limit), waits[2][0]);
     }
 
     [Fact]
@@ -163,4 +171,40 @@ public sealed class ProcessGroupTests
     [InlineData("OTHER", "4", 0)]
     public void The_number_on_a_machine_is_that_of_the_launcher(string variable, string value, int expected) =>
         Assert.Equal(expected, TorchDevices.LocalRank(name => name == variable ? value : null));
+
+    /// <summary>Processes of which some never answer, and the others always, however long it takes on a busy machine.</summary>
+    private sealed class SilentProcesses(IProcessTransport inner, int[] silent) : IProcessTransport
+    {
+        public List<(int From, TimeSpan Limit)> Waits { get; } = [];
+
+        public int Rank => inner.Rank;
+
+        public int Size => inner.Size;
+
+        public bool LeavesProcessor
+        {
+            set => inner.LeavesProcessor = value;
+        }
+
+        public bool TrySend(int to, ReadOnlySpan<byte> bytes, TimeSpan timeout) => inner.TrySend(to, bytes, timeout);
+
+        public bool TryReceive(int from, Span<byte> bytes, TimeSpan timeout)
+        {
+            Waits.Add((from, timeout));
+            if (!silent.Contains(from))
+                return inner.TryReceive(from, bytes, Eventually.Limit);
+            Thread.Sleep(timeout);
+            return false;
+        }
+
+        public bool TrySum(Span<float> values, TimeSpan timeout) => inner.TrySum(values, timeout);
+
+        public bool TrySumInto(int to, Span<float> values, TimeSpan timeout) => inner.TrySumInto(to, values, timeout);
+
+        public bool TryBroadcast(int from, Span<byte> bytes, TimeSpan timeout) => inner.TryBroadcast(from, bytes, timeout);
+
+        public void Abandon() => inner.Abandon();
+
+        public void Release() => inner.Release();
+    }
 }
