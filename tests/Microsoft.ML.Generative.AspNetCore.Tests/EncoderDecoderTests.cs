@@ -89,24 +89,15 @@ public sealed class EncoderDecoderTests(ServedModels models) : IClassFixture<Ser
         HttpResponseMessage running = await _server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         await running.Content.ReadAsStream().ReadExactlyAsync(new byte[10]);
         Task<JsonElement> waiting = PostAsync("""{"model":"translator","prompt":"red"}""");
-        Assert.True(await MetricAsync("generative_texts_waiting{model=\"translator\"} 1\n"));
+        await MetricAsync("generative_texts_waiting{model=\"translator\"} 1\n");
         Assert.False(waiting.IsCompleted);
         running.Dispose();
         Assert.Equal(["rot"], Texts(await waiting));
-        Assert.True(await MetricAsync("generative_texts_running{model=\"translator\"} 0\n"));
+        await MetricAsync("generative_texts_running{model=\"translator\"} 0\n");
     }
 
-    private async Task<bool> MetricAsync(string line)
-    {
-        for (int i = 0; i < 500; i++)
-        {
-            if ((await _server.Http.GetStringAsync("/metrics")).Contains(line, StringComparison.Ordinal))
-                return true;
-            await Task.Delay(10);
-        }
-
-        return false;
-    }
+    private Task MetricAsync(string line) => Eventually.HoldsAsync(
+        async () => (await _server.Http.GetStringAsync("/metrics")).Contains(line, StringComparison.Ordinal), line);
 
     private async Task<JsonElement> PostAsync(string body)
     {

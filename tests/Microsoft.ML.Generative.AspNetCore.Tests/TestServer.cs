@@ -18,7 +18,8 @@ internal sealed class TestServer : IAsyncDisposable
     {
         _application = application;
         Address = new Uri(application.Urls.Single());
-        Http = new HttpClient { BaseAddress = Address };
+        // A thousand callers at a time may wait long on a busy machine.
+        Http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(10) };
     }
 
     public Uri Address { get; }
@@ -51,8 +52,7 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Waits until all models are loaded.</summary>
     public async Task<TestServer> ReadyAsync()
     {
-        for (int i = 0; i < 500 && !(await Http.GetAsync("/health/ready")).IsSuccessStatusCode; i++)
-            await Task.Delay(10);
+        await Eventually.HoldsAsync(async () => (await Http.GetAsync("/health/ready")).IsSuccessStatusCode, "all models are loaded");
         return this;
     }
 

@@ -46,13 +46,7 @@ public class GenerativeCatalogTests
     [Fact]
     public void Collected_contexts_take_their_catalogs_with_them()
     {
-        var weak = Forget();
-        for (var i = 0; i < 10 && weak.IsAlive; i++)
-        {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-        }
-        Assert.False(weak.IsAlive);
+        Eventually.Collected([Forget()]);
 
         [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
         static WeakReference Forget() => new(new MLContext().Generative());

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Tests;
 
 namespace Module10.Tests;
 
@@ -10,8 +11,8 @@ public sealed class OpenAITests(CapstoneServer server) : IDisposable
     [Fact]
     public async Task The_models_of_the_rooms_answer_as_openai_s_do()
     {
-        for (int i = 0; i < 100 && !(await _visitor.Http.GetAsync("/health/ready")).IsSuccessStatusCode; i++)
-            await Task.Delay(20);
+        await Eventually.HoldsAsync(
+            async () => (await _visitor.Http.GetAsync("/health/ready")).IsSuccessStatusCode, "all models are loaded");
         JsonNode models = JsonNode.Parse(await _visitor.Http.GetStringAsync("/v1/models"))!;
         Assert.Equal(["art", "chat", "music", "writer"], models["data"]!.AsArray().Select(model => (string)model!["id"]!).Order());
 

@@ -56,8 +56,7 @@ public sealed partial class PublishedServerTests(ServedModels models) : IClassFi
         {
             using var http = new HttpClient { BaseAddress = await AddressAsync(process, errors) };
             _ = process.StandardOutput.ReadToEndAsync();
-            for (int i = 0; i < 600 && !(await http.GetAsync("/health/ready")).IsSuccessStatusCode; i++)
-                await Task.Delay(50);
+            await Eventually.HoldsAsync(async () => (await http.GetAsync("/health/ready")).IsSuccessStatusCode, "the model is loaded");
             Assert.Equal(HttpStatusCode.Unauthorized, (await http.GetAsync("/v1/models")).StatusCode);
             http.DefaultRequestHeaders.Authorization = new("Bearer", "secret");
             HttpResponseMessage answer = await http.PostAsync("/v1/chat/completions", new StringContent(
@@ -71,7 +70,7 @@ public sealed partial class PublishedServerTests(ServedModels models) : IClassFi
             Assert.InRange(peak, 1, MostMemory);
 
             using Process kill = Process.Start("/bin/kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)])!;
-            await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+            await process.WaitForExitAsync(new CancellationTokenSource(Eventually.Limit).Token);
             Assert.Equal(0, process.ExitCode);
             Assert.Equal("", await errors);
             Assert.Empty(Directory.GetFileSystemEntries(temporary));

@@ -154,7 +154,7 @@ public sealed partial class GenerativeToolTests(ServedModels models) : IClassFix
         Task<int> serving = GenerativeTool.RunAsync(
             ["serve", zip, "second=" + zip, "--urls", "http://127.0.0.1:0", "--api-key", "secret", "--max-output-tokens", "2"],
             TextReader.Null, output, error, stop.Token);
-        string line = await output.FirstLine.WaitAsync(TimeSpan.FromSeconds(60));
+        string line = await output.FirstLine.WaitAsync(Eventually.Limit);
         Match address = AddressPattern().Match(line);
         Assert.True(address.Success, line);
         using var http = new HttpClient { BaseAddress = new Uri(address.Value) };

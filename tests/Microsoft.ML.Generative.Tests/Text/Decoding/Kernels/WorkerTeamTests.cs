@@ -66,26 +66,19 @@ public sealed class WorkerTeamTests
         for (int round = 0; round < 20; round++)
         {
             team.Run(100, (_, _) => Thread.SpinWait(100));
-            Assert.True(SpinWait.SpinUntil(() => team.Asleep == 3, TimeSpan.FromSeconds(10)), $"{team.Asleep} of 3 are asleep");
+            Eventually.Holds(() => team.Asleep == 3, "3 threads are asleep");
         }
 
         using var met = new Barrier(4);
-        team.Run(4, (_, _) => Assert.True(met.SignalAndWait(TimeSpan.FromSeconds(10))));
+        team.Run(4, (_, _) => Assert.True(met.SignalAndWait(Eventually.Limit)));
     }
 
     [Fact]
     public void A_team_that_nobody_knows_any_more_is_collected_and_its_threads_end()
     {
         (WeakReference worked, HashSet<Thread> threads) = WorkAndForget();
-        for (int i = 0; i < 50 && threads.Any(t => t.IsAlive); i++)
-        {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-            Thread.Sleep(20);
-        }
-
-        Assert.False(worked.IsAlive);
-        Assert.All(threads, thread => Assert.False(thread.IsAlive));
+        Eventually.Collected([worked]);
+        Eventually.Holds(() => threads.All(thread => !thread.IsAlive), "the threads have ended");
     }
 
     // Of its own, so that no local keeps anything alive.
@@ -95,22 +88,20 @@ public sealed class WorkerTeamTests
         HashSet<Thread> threads = [];
         var worked = new int[1000];
         var team = new WorkerTeam(3);
-        // Often enough for the others to have a piece of it.
-        for (int i = 0; i < 200 && threads.Count == 0; i++)
+        // Each of the three has a piece, because nobody ends one before all have begun.
+        using var begun = new CountdownEvent(3);
+        team.Run(3, (piece, worker) =>
         {
-            team.Run(8, (piece, worker) =>
+            worked[piece]++;
+            begun.Signal();
+            Assert.True(begun.Wait(Eventually.Limit));
+            if (worker > 0)
             {
-                worked[piece]++;
-                Thread.Sleep(1);
-                if (worker > 0)
-                {
-                    lock (threads)
-                        threads.Add(Thread.CurrentThread);
-                }
-            });
-        }
-
-        Assert.NotEmpty(threads);
+                lock (threads)
+                    threads.Add(Thread.CurrentThread);
+            }
+        });
+        Assert.Equal(2, threads.Count);
         return (new WeakReference(worked), threads);
     }
 }
