@@ -27,8 +27,9 @@ internal static class FusedKernels
             return w[0]
 
         def sgd(w: List[Tensor], g: List[Tensor], m: List[Tensor], lr: float, momentum: float, decay: float, first: bool) -> Tensor:
-            torch._fused_sgd_(w, g, m, weight_decay=decay, momentum=momentum, lr=lr, dampening=0.0, nesterov=False,
-                              maximize=False, is_first_step=first)
+            none: List[Tensor] = []
+            torch._fused_sgd_(w, g, m if momentum > 0.0 else none, weight_decay=decay, momentum=momentum, lr=lr, dampening=0.0,
+                              nesterov=False, maximize=False, is_first_step=first)
             return w[0]
 
         """ + "\n";
@@ -59,7 +60,14 @@ internal static class FusedKernels
         average.lerp_(weights, TensorFactory.Constant([], 1 - decay, ScalarType.Float32, average.device));
     }
 
-    private static void Call(string kernel, params object[] arguments) => _kernels.Value.invoke(kernel, arguments);
+    // TorchSharp takes numbers, too, but lets go of what it makes of them before libtorch has read it.
+    private static void Call(string kernel, params object[] arguments)
+    {
+        object[] held = Array.ConvertAll(arguments, argument => argument is double number ? number.ToScalar() : argument);
+        _kernels.Value.invoke(kernel, held);
+        foreach (Scalar scalar in held.OfType<Scalar>())
+            scalar.Dispose();
+    }
 
     private static Tensor[] List(Tensor values) => [values];
 }
