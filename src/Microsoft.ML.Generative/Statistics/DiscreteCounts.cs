@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Data.Columns;
 
 namespace Microsoft.ML.Generative.Statistics;
 
@@ -37,6 +38,6 @@ internal sealed class DiscreteCounts
         }
 
         return pairs.Count > 0 ? new DiscreteCounts(firstCounts, secondCounts, [.. pairs.Values])
-            : throw new ArgumentException("The data is empty: no row to count.");
+            : throw EmptyTable.Error([firstName, secondName], "count");
     }
 }

@@ -121,7 +121,7 @@ internal static class SampleColumns
     private static ContinuousSample Sample(string name, List<double>[] dimensions)
     {
         if (dimensions[0].Count == 0)
-            throw new ArgumentException("The data is empty: no row to compare.");
+            throw EmptyTable.Error([name], "compare");
         return new ContinuousSample($"Column '{name}'", [.. dimensions.Select(values => values.ToArray())]);
     }
 

@@ -81,12 +81,13 @@ public abstract partial class EstimatorConformity<TTransformer>
     }
 
     [Fact]
-    public void Empty_data_is_refused()
+    public void Empty_data_is_refused_naming_the_column()
     {
         MLContext ml = new(seed: 1);
         IDataView none = ml.Data.SkipRows(CreateData(ml), 1_000_000);
         ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => CreateEstimator(ml).Fit(none));
-        Assert.Contains("empty", error.Message);
+        Assert.StartsWith("The data is empty: column", error.Message);
+        Assert.Contains($"'{InputColumn}'", error.Message);
     }
 
     [Fact]

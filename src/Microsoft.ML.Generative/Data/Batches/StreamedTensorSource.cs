@@ -51,7 +51,7 @@ internal sealed class StreamedTensorSource : TensorSource
             return true;
         }, cancellation, new TimedLines(host, "Reading"));
         return count == 0
-            ? throw Empty()
+            ? throw EmptyTable.Error(columns.Select(column => column.Name))
             : new StreamedTensorSource(host, data, columns, rowsInBudget, count, fingerprint.Finish(count), cancellation);
     }
 

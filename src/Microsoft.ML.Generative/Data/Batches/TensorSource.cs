@@ -73,8 +73,6 @@ internal abstract class TensorSource : IDisposable
     internal static DataViewRowCursor OpenCursor(IDataView data, IReadOnlyList<TensorColumn> columns) =>
         data.GetRowCursor(columns.Select(c => data.Schema[c.Name]).Distinct());
 
-    internal static ArgumentException Empty() => new("The data is empty: no row to learn from.");
-
     // Null when the rows turn out to be more than fit. The number that a view returns is a hint, not a promise.
     private static MemoryTensorSource? TryReadAll(
         IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, CancellationToken cancellation)
@@ -105,7 +103,7 @@ internal abstract class TensorSource : IDisposable
             if (!fits)
                 return null;
             if (count == 0)
-                throw Empty();
+                throw EmptyTable.Error(columns.Select(column => column.Name));
             isKept = true;
             return new MemoryTensorSource(columns, [.. buffers.Select(b => b.Finish())], count);
         }

@@ -176,7 +176,7 @@ internal static class ColumnTypes
     {
         using DataViewRowCursor cursor = data.GetRowCursor([column]);
         if (!cursor.MoveNext())
-            throw new ArgumentException("The data is empty: no row to learn from.");
+            throw EmptyTable.Error([column.Name]);
 
         MLImage? image = null;
         cursor.GetGetter<MLImage?>(column)(ref image);

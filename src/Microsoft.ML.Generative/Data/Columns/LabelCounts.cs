@@ -46,6 +46,6 @@ internal static class LabelCounts
             highest = Math.Max(highest, BitConverter.ToInt64(bytes));
         }
 
-        return highest >= 0 ? (int)highest : throw new ArgumentException("The data is empty: no row to learn from.");
+        return highest >= 0 ? (int)highest : throw EmptyTable.Error([columnName]);
     }
 }

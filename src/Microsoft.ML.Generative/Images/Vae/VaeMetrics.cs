@@ -61,7 +61,7 @@ public sealed class VaeMetrics
 
         return rows > 0
             ? new VaeMetrics(rows, elboSum / rows, errorSum / rows)
-            : throw new ArgumentException("The data is empty: no row to evaluate.");
+            : throw EmptyTable.Error([negativeElboColumnName, reconstructionErrorColumnName], "evaluate");
 
         float Finite(float value, DataViewSchema.Column column) => float.IsFinite(value) ? value : throw new InvalidDataException(
             $"Column '{column.Name}', row {rows}: the value is {value}; expected a finite number, as VaeTransformer.Transform makes it.");

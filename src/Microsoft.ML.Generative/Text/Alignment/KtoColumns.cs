@@ -1,5 +1,4 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Training;
 
@@ -52,6 +51,6 @@ internal sealed record KtoColumns(string Prompt, string Completion, string Label
         }
 
         if (isEmpty)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error([Prompt, Completion, Label]);
     }
 }

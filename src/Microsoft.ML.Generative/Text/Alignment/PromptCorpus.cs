@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -58,7 +57,7 @@ internal sealed class PromptCorpus
         }
 
         if (read._corpus.Rows == 0)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error([column]);
         tooLong.Report(
             channel, read._corpus.Rows, "prompts",
             $"more than {mostTokens} tokens, which leaves no room for {nameof(RolloutOptions.MaxTokens)} in the model's context");

@@ -26,7 +26,7 @@ internal static class RolloutTraining
         options.CheckValidation(schema => ColumnTypes.CheckText(schema, options.PromptColumnName));
         // An empty table is the plainer fault.
         if (!TextColumn.Read(input, options.PromptColumnName).Any())
-            throw TensorSource.Empty();
+            throw EmptyTable.Error([options.PromptColumnName]);
         int mostTokens = options.CheckRoom();
         foreach (TextReward reward in options.Rewards)
             reward.Check(host);

@@ -82,7 +82,7 @@ internal sealed class SequencePairs
         }
 
         if (isEmpty)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error([options.InputColumnName, options.TargetColumnName]);
     }
 
     /// <summary>Batches as <see cref="SequenceBatch"/> makes them.</summary>

@@ -49,7 +49,7 @@ internal sealed class SequenceToSequenceData(TrainingRun run, SequenceToSequence
         }
 
         if (corpus.Rows == 0)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error([options.InputColumnName]);
         if (corpus.Count < 2)
             throw new ArgumentException($"The data has {corpus.Count} tokens of text: too few.");
         channel.Info($"Read {corpus.Count:N0} tokens of a vocabulary of {codec.VocabularySize:N0}.");

@@ -1,5 +1,4 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Training;
 
@@ -23,13 +22,14 @@ internal sealed record EncoderColumns(string[] Texts)
     /// <summary>The column of classes, if there is one.</summary>
     public string? Label { get; init; }
 
+    private IEnumerable<string> Names => Texts.Concat(new[] { Score, Label }.OfType<string>());
+
     /// <exception cref="ArgumentException">A name is empty, or two are the same.</exception>
     public void Validate()
     {
-        string[] names = [.. Texts.Concat(new[] { Score, Label }.OfType<string>())];
-        foreach (string name in names)
+        foreach (string name in Names)
             OptionChecks.NotEmpty(name, "input column names");
-        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        if (Names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException($"The input columns need different names; found {Quoted.Text(twice.Key)} twice.");
     }
 
@@ -82,7 +82,7 @@ internal sealed record EncoderColumns(string[] Texts)
         }
 
         if (isEmpty)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error(Names);
 
         double ReadNumber()
         {

@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Runtime;
@@ -39,7 +38,7 @@ internal static class TextEvaluator
             longest = Sum(longest, allWords.Select(reference => Rouge.Longest(words, reference)));
         }
 
-        return rows == 0 ? throw TensorSource.Empty() : new TextMetrics(
+        return rows == 0 ? throw EmptyTable.Error(referenceColumns.Prepend(predictedColumn), "evaluate") : new TextMetrics(
             rows, (double)equal / rows, bleu.Score, bleu.BrevityPenalty, Mean(one, rows), Mean(two, rows), Mean(longest, rows));
     }
 

@@ -44,7 +44,7 @@ internal static class LanguageModelEvaluator
 
         scores.Finish();
         if (documents == 0)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error([columnName], "evaluate");
         if (scores.Tokens == 0)
             throw new ArgumentException(
                 $"Column '{columnName}' has no text to predict: each of the {documents} documents has less than two tokens.");

@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Training;
@@ -59,7 +58,7 @@ internal sealed class TextColumns(LanguageModelOptions options)
         }
 
         if (isEmpty)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error(Names);
     }
 
     private static Conversation ReadConversation(string json)

@@ -1,5 +1,4 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Training;
 
@@ -17,6 +16,9 @@ internal readonly record struct Preference(long Row, string? Prompt, string Chos
 internal sealed record PreferenceColumns(string? Prompt, string Chosen, string Rejected, string? Margin)
 {
     private const int RowsBetweenChecks = 256;
+
+    /// <summary>The names of the columns.</summary>
+    public IEnumerable<string> Names => new[] { Prompt, Chosen, Rejected, Margin }.OfType<string>();
 
     /// <exception cref="ArgumentException">Two columns have one name.</exception>
     public void Validate()
@@ -46,8 +48,7 @@ internal sealed record PreferenceColumns(string? Prompt, string Chosen, string R
     /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public IEnumerable<Preference> Read(TrainingRun run, IDataView data)
     {
-        string[] names = [.. new[] { Prompt, Chosen, Rejected, Margin }.OfType<string>()];
-        using DataViewRowCursor cursor = data.GetRowCursor([.. names.Select(name => data.Schema[name])]);
+        using DataViewRowCursor cursor = data.GetRowCursor([.. Names.Select(name => data.Schema[name])]);
         Func<string>? prompt = Prompt is null ? null : TextColumn.Open(cursor, data.Schema[Prompt]);
         Func<string> chosen = TextColumn.Open(cursor, data.Schema[Chosen]), rejected = TextColumn.Open(cursor, data.Schema[Rejected]);
         ValueGetter<float>? margin = Margin is null ? null : cursor.GetGetter<float>(data.Schema[Margin]);
@@ -68,6 +69,6 @@ internal sealed record PreferenceColumns(string? Prompt, string Chosen, string R
         }
 
         if (isEmpty)
-            throw TensorSource.Empty();
+            throw EmptyTable.Error(Names);
     }
 }

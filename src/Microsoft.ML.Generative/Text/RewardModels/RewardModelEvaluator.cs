@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Generative.Runtime;
@@ -38,7 +37,7 @@ internal static class RewardModelEvaluator
             row++;
         }
 
-        return row == 0 ? throw TensorSource.Empty() : sums.Finish();
+        return row == 0 ? throw EmptyTable.Error(columns.Names, "evaluate") : sums.Finish();
     }
 
     private sealed class Sums(RewardModelTransformer model)
