@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Tests;
 using Microsoft.Playwright;
 
 namespace Module10.Tests.Browsing;
@@ -48,7 +49,7 @@ internal sealed class Browser : IAsyncDisposable
             ReducedMotion = ReducedMotion.Reduce,
             HasTouch = size == Phone,
         });
-        context.SetDefaultTimeout(20_000);
+        context.SetDefaultTimeout((float)Eventually.Limit.TotalMilliseconds);
         var opened = new Browser(context, await context.NewPageAsync());
         await opened.Page.GotoAsync(new Uri(server.Address, path).ToString());
         return opened;

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 
 namespace Module10.Tests.Browsing;
@@ -38,6 +39,7 @@ public class ChatRoomTests(CapstoneServer server)
             MimeType = "text/csv",
             Buffer = "Who am I?;You are Anna.\nWhat do I play?;The violin.\n"u8.ToArray(),
         });
+        await Assertions.Expect(page.GetByLabel("Examples, one a line")).ToHaveValueAsync(new Regex("^Who am I"));
         await page.GetByRole(AriaRole.Button, new() { Name = "Train" }).ClickAsync();
         await browser.WaitForTextAsync("#teach-status", "mine has learned 2 examples, and answers now.");
         Assert.Equal("mine", await page.Locator("#chat-adapter").InputValueAsync());

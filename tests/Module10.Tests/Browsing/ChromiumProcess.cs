@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Tests;
 using Microsoft.Playwright;
 
 namespace Module10.Tests.Browsing;
@@ -14,6 +15,7 @@ internal sealed class ChromiumProcess : IAsyncDisposable
     public static async Task<ChromiumProcess> StartAsync()
     {
         IPlaywright playwright = await Playwright.CreateAsync();
+        Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
         return new ChromiumProcess(playwright, await playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = BrowserFactAttribute.BrowserPath,

@@ -21,10 +21,12 @@ export async function startArt() {
     progress: byId('art-progress'),
   });
   let chosen = null;
-  await fillChoices(form);
+  const filling = fillChoices(form);
   startWalk();
 
   async function paint(path, extra = {}) {
+    // Who is quick waits for the choices, too.
+    await filling;
     const request = { ...valuesOf(form), ...extra };
     let understood = '';
     let last = [];
@@ -89,6 +91,7 @@ export async function startArt() {
     edit(item);
   };
 
+  await filling;
   const shared = new URLSearchParams(location.search);
   if (shared.has('seed')) {
     fill(form, Object.fromEntries(shared));
