@@ -5,6 +5,7 @@
 // Or 'distributed', the beginning of a file's name, what happens, and optionally the folder for checkpoints and the epochs: the training
 // is then one of several processes.
 // Or 'preload' and what the program does while libtorch is loaded.
+// Or 'waiting' and what the threads of libtorch wait for.
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -20,6 +21,12 @@ if (args.Length == 0)
 if (args[0] == "preload")
 {
     Preloading.Run(args[1]);
+    return;
+}
+
+if (args[0] == "waiting")
+{
+    Waiting.Run(args[1]);
     return;
 }
 

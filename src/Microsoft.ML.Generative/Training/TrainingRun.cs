@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Contention;
 using Microsoft.ML.Generative.Training.Checkpoints;
 using Microsoft.ML.Generative.Training.Distributed;
 using Microsoft.ML.Runtime;
@@ -16,6 +17,7 @@ namespace Microsoft.ML.Generative.Training;
 internal sealed class TrainingRun : IDisposable
 {
     private readonly TerminationRequest? _termination;
+    private readonly IDisposable? _waiting;
 
     private TrainingRun(
         IHost host, TrainingOptions options, torch.Device device, long seed, int? threads, CheckpointFolder? checkpoints,
@@ -30,6 +32,7 @@ internal sealed class TrainingRun : IDisposable
         Processes = processes;
         Exchange = group is null ? SingleProcess.Instance : group;
         Threads = TorchThreads.Scope(threads);
+        _waiting = device.type == DeviceType.CPU ? ThreadWaiting.Adapt(Threads.Threads) : null;
         _termination = options.Checkpoints is null ? null : new TerminationRequest();
     }
 
@@ -249,6 +252,7 @@ internal sealed class TrainingRun : IDisposable
     public void Dispose()
     {
         _termination?.Dispose();
+        _waiting?.Dispose();
         Threads.Dispose();
         Checkpoints?.Dispose();
         Group?.Dispose();
