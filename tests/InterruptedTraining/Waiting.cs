@@ -91,7 +91,7 @@ internal static unsafe class Waiting
         {
             InputColumnName = nameof(Row.Features),
             Epochs = 1_000_000,
-            Threads = 2,
+            Threads = Environment.ProcessorCount,
             CancellationToken = stop.Token,
             Progress = new StopAsleep(stop),
         };

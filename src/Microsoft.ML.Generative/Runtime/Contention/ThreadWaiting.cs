@@ -28,7 +28,7 @@ internal static class ThreadWaiting
             return null;
         lock (_gate)
         {
-            if (_watch is null && GnuOpenMp.Loaded is { } openMp && ProcessorWaits.Total() is { } before)
+            if (_watch is null && GnuOpenMp.Loaded is { } openMp && TakesMost(threads, openMp) && ProcessorWaits.Total() is { } before)
                 _watch = new Watch(openMp, threads, before);
             if (_watch is null)
                 return null;
@@ -36,6 +36,9 @@ internal static class ThreadWaiting
             return new Use();
         }
     }
+
+    // Where most processors are left to others, these need not those of the training.
+    private static unsafe bool TakesMost(int threads, GnuOpenMp openMp) => 2 * threads > openMp.Processors();
 
     private sealed class Use : IDisposable
     {
