@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative.Runtime.Contention;
 /// </summary>
 internal sealed class BusyProcessors
 {
-    // Processors' time that threads have waited for in a second. On idle machines it was 0.02 to 0.2 in trainings on two threads, beside one
-    // busy process 0.6 to 1.1 where threads looked out and 0.5 where they slept.
+    // Processors' time that threads have waited for in a second. In trainings on two threads it was 0.02 to 0.2 on an idle machine, and
+    // beside a busy process 0.6 to 1.1 where threads looked out, 0.5 where they slept.
     private const double Busy = 0.35;
     private const double Idle = 0.2;
     private const int NumbersToBusy = 2;
