@@ -73,5 +73,7 @@ export async function startTeaching(adapter) {
       error.textContent = e.message;
     }
   });
-  show(await ask('/api/chat/adapters'), '');
+  // Who is quick has chosen meanwhile.
+  const names = await ask('/api/chat/adapters');
+  show(names, adapter.value);
 }
