@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.ML;
@@ -75,18 +76,12 @@ internal static unsafe class Waiting
     [DllImport("libc", EntryPoint = "gettid")]
     private static extern int ThreadId();
 
-    // A training beside threads that keep all processors busy, until its own threads sleep.
+    // A training beside processes that keep all processors busy, until its own threads sleep.
     private static void Fit()
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        using var busy = new CancellationTokenSource();
-        Thread[] others = [.. Enumerable.Range(0, 2 * Environment.ProcessorCount).Select(_ => new Thread(() =>
-        {
-            while (!busy.IsCancellationRequested)
-                Thread.SpinWait(1000);
-        }))];
-        foreach (Thread other in others)
-            other.Start();
+        Process[] others = [.. Enumerable.Range(0, 2 * Environment.ProcessorCount).Select(
+            _ => Process.Start("timeout", ["150", "sh", "-c", "while :; do :; done"]))];
         var options = new VaeOptions
         {
             InputColumnName = nameof(Row.Features),
@@ -105,9 +100,9 @@ internal static unsafe class Waiting
         {
         }
 
-        busy.Cancel();
-        foreach (Thread other in others)
-            other.Join();
+        // A signal that the process passes on to its child.
+        foreach (Process other in others)
+            Process.Start("kill", [$"{other.Id}"]).WaitForExit();
         Console.WriteLine(ThreadWaiting.Sleeps);
     }
 

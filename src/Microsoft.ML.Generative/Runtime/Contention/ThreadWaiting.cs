@@ -60,17 +60,17 @@ internal static class ThreadWaiting
 
     private sealed class Watch : IDisposable
     {
-        private readonly BusyProcessors _processors = new();
+        private readonly BusyProcessors _processors = new(Environment.ProcessorCount);
         private readonly ManualResetEventSlim _end = new();
         private readonly Thread _watcher;
         private readonly GnuOpenMp _openMp;
         private readonly int _threads;
-        private TimeSpan _waits;
+        private (TimeSpan Ran, TimeSpan Waited) _before;
         private SleepingTeam? _team;
 
-        public Watch(GnuOpenMp openMp, int threads, TimeSpan waits)
+        public Watch(GnuOpenMp openMp, int threads, (TimeSpan Ran, TimeSpan Waited) before)
         {
-            (_openMp, _threads, _waits) = (openMp, threads, waits);
+            (_openMp, _threads, _before) = (openMp, threads, before);
             _watcher = new Thread(Look) { IsBackground = true, Name = "Processors" };
             _watcher.Start();
         }
@@ -88,11 +88,12 @@ internal static class ThreadWaiting
         {
             for (long start = Stopwatch.GetTimestamp(); !_end.Wait(_interval);)
             {
-                if (ProcessorWaits.Total() is not { } waits)
+                if (ProcessorWaits.Total() is not { } total)
                     continue;
                 long now = Stopwatch.GetTimestamp();
-                _processors.Add((waits - _waits) / Stopwatch.GetElapsedTime(start, now));
-                (start, _waits) = (now, waits);
+                TimeSpan passed = Stopwatch.GetElapsedTime(start, now);
+                _processors.Add((total.Ran - _before.Ran) / passed, (total.Waited - _before.Waited) / passed);
+                (start, _before) = (now, total);
                 if (_processors.AreBusy == Sleeps)
                     continue;
                 _team?.Dispose();

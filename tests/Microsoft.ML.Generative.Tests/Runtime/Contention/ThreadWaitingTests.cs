@@ -7,19 +7,23 @@ namespace Microsoft.ML.Generative.Tests;
 public sealed class ThreadWaitingTests
 {
     [Theory]
-    [InlineData("54803292 17 12\n", 17L)]
-    [InlineData("1 2093847201938 3", 2_093_847_201_938L)]
-    [InlineData("0 0 0", 0L)]
-    [InlineData("1 -2 3", null)]
-    [InlineData("1 2", null)]
-    [InlineData("", null)]
-    public void The_second_number_of_a_thread_is_how_long_it_waited(string statistics, long? expected) =>
-        Assert.Equal(expected, ProcessorWaits.Parse(statistics));
+    [InlineData("54803292 17 12\n", 54_803_292L, 17L)]
+    [InlineData("1 2093847201938 3", 1L, 2_093_847_201_938L)]
+    [InlineData("0 0 0", 0L, 0L)]
+    public void The_first_numbers_of_a_thread_are_how_long_it_ran_and_waited(string statistics, long ran, long waited) =>
+        Assert.Equal((ran, waited), ProcessorWaits.Parse(statistics));
+
+    [Theory]
+    [InlineData("1 -2 3")]
+    [InlineData("x 2 3")]
+    [InlineData("1 2")]
+    [InlineData("")]
+    public void Other_lines_say_nothing(string statistics) => Assert.Null(ProcessorWaits.Parse(statistics));
 
     [ProcessorWaitsFact]
     public void Threads_that_are_more_than_the_processors_wait()
     {
-        TimeSpan before = ProcessorWaits.Total()!.Value, most = before;
+        TimeSpan before = ProcessorWaits.Total()!.Value.Waited, most = before;
         using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         Thread[] threads = [.. Enumerable.Range(0, 2 * Environment.ProcessorCount).Select(_ => new Thread(() =>
         {
@@ -29,7 +33,7 @@ public sealed class ThreadWaitingTests
         foreach (Thread thread in threads)
             thread.Start();
         while (most - before < TimeSpan.FromMilliseconds(50) && !stop.IsCancellationRequested)
-            most = ProcessorWaits.Total()!.Value;
+            most = ProcessorWaits.Total()!.Value.Waited;
         stop.Cancel();
         foreach (Thread thread in threads)
             thread.Join();
@@ -39,20 +43,22 @@ public sealed class ThreadWaitingTests
     [Fact]
     public void Processors_are_busy_after_two_high_numbers_and_free_after_four_low_ones()
     {
-        var processors = new BusyProcessors();
-        bool Add(params double[] waits)
+        var processors = new BusyProcessors(2);
+        bool Add(double ran, params double[] waits)
         {
             foreach (double one in waits)
-                processors.Add(one);
+                processors.Add(ran, one);
             return processors.AreBusy;
         }
 
-        Assert.False(Add(0.1, 0.9, 0.1, 0.9, 0.3, 0.9));
-        Assert.True(Add(0.8));
+        Assert.False(Add(1.3, 0.1, 0.9, 0.1, 0.9, 0.3, 0.9));
+        Assert.True(Add(1.3, 0.8));
         // Between the limits nothing changes.
-        Assert.True(Add(0.5, 0.3, 0.1, 0.1, 0.1, 0.3, 0.1, 0.1, 0.1));
-        Assert.False(Add(0.1));
-        Assert.False(Add(0.3, 0.3, 0.3));
+        Assert.True(Add(1, 0.5, 0.3, 0.1, 0.1, 0.1, 0.3, 0.1, 0.1, 0.1));
+        Assert.False(Add(1, 0.1));
+        Assert.False(Add(1.5, 0.3, 0.3, 0.3));
+        // Where the process has all processors, its own threads are too many.
+        Assert.False(Add(1.95, 0.9, 0.9, 0.9));
     }
 
     [ProcessorWaitsFact]
