@@ -62,7 +62,7 @@ internal static class ConditionalSection
             // 64 is the default; MLPs have none.
             BaseChannels = lesson.Quick ? 64 : 24,
             BatchSize = lesson.Quick ? 32 : 64,
-            MaxSteps = lesson.Quick ? 400 : 1_000,
+            MaxSteps = lesson.Quick ? 800 : 1_000,
             LearningRate = 1e-3,
             DiscriminatorLearningRate = 4e-3,
             DiscriminatorSteps = 2,

@@ -151,8 +151,8 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     [Fact]
     public void Requested_classes_are_generated_more_often_than_by_chance()
     {
-        // A tenth by chance; 57 % where the test was written.
-        Assert.InRange(run.Conditional.ClassAccuracy, 0.3, 1);
+        // A tenth by chance; 65 to 74 % with eight seeds (29 to 64 % after half of the steps).
+        Assert.InRange(run.Conditional.ClassAccuracy, 0.4, 1);
         Assert.Equal(run.Conditional.ByClass.Average(), run.Conditional.ClassAccuracy, 1e-9);
     }
 
