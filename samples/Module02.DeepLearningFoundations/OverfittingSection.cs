@@ -54,7 +54,7 @@ internal static class OverfittingSection
             InputColumnName = "Image",
             BaseChannels = 8,
             BatchSize = 20,
-            Epochs = lesson.Quick ? 30 : 60,
+            Epochs = lesson.Quick ? 45 : 60,
             LearningRate = 0.003,
             WeightDecay = variant.WeightDecay,
             MaxShift = variant.MaxShift,

@@ -64,13 +64,13 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
             for (int steps = 0; steps < 3; steps++)
             {
                 training.StandardInput.WriteLine();
-                training.StandardOutput.ReadLine();
+                last = Step(training.StandardOutput.ReadLine()!);
             }
             using (Process kill = Process.Start("kill", ["-TERM", $"{training.Id}"]))
                 kill.WaitForExit();
-            // Slowly, so that the signal arrives before the last step.
+            // Slowly, so that the signal arrives before the last step. It may end with the third.
             while (TryContinue(training, TimeSpan.FromMilliseconds(50)) && training.StandardOutput.ReadLine() is { } line)
-                last = long.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+                last = Step(line);
             string errors = training.StandardError.ReadToEnd();
             training.WaitForExit();
             Assert.NotEqual(0, training.ExitCode);
@@ -97,10 +97,12 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
         }
     }
 
+    private static long Step(string line) => long.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+
     // A step that was done again after a kill must report what it reported before.
     private static void Note(Dictionary<long, string> seen, string line, long? step = null)
     {
-        step ??= long.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        step ??= Step(line);
         if (!seen.TryAdd(step.Value, line))
             Assert.Equal(seen[step.Value], line);
     }
