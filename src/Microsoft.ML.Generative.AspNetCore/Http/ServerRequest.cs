@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 using Microsoft.ML.Generative.AspNetCore.Metrics;
 using Microsoft.ML.Generative.AspNetCore.Models;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.AspNetCore.Http;
 
@@ -47,7 +48,7 @@ internal sealed class ServerRequest(HttpContext context, GenerativeServerOptions
         }
         catch (JsonException e)
         {
-            throw new OpenAIException(400, $"The body is not JSON: {e.Message}");
+            throw new OpenAIException(400, $"The body is not JSON: {Quoted.Message(e)}");
         }
     }
 

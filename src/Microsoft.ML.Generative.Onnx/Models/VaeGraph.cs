@@ -24,7 +24,9 @@ internal static class VaeGraph
         OnnxValue posterior = nodes.Linear(WithLabels(model, nodes, encoded), "posterior"); // [batch, 2 · latent]
         (OnnxValue mean, OnnxValue logVariance) = nodes.Halves(posterior, architecture.LatentSize);
         graph.Output(columns.Latent, mean, architecture.LatentSize);
-        graph.Output(LogVarianceName, logVariance, architecture.LatentSize);
+        OnnxValue within = graph.Node(
+            "Clip", [logVariance, graph.Constant(-VaeNetwork.MostLogVariance), graph.Constant(VaeNetwork.MostLogVariance)]);
+        graph.Output(LogVarianceName, within, architecture.LatentSize);
         return graph;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Music;
 
@@ -35,7 +36,7 @@ internal static class ChoraleFile
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"'{path}' is not valid: {e.Message}", e);
+            throw new InvalidDataException($"'{path}' is not valid: {Quoted.Message(e)}", e);
         }
 
         return new MusicSplit(context, Rows("train"), Rows("valid"), Rows("test"));

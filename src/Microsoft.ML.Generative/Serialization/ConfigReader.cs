@@ -121,7 +121,7 @@ internal sealed class ConfigReader(string source, JsonElement json)
         }
         catch (Exception e) when (e is ArgumentException or OverflowException or NotSupportedException)
         {
-            throw new InvalidDataException($"'{source}' is not usable: {e.Message}", e);
+            throw new InvalidDataException($"'{source}' is not usable: {Quoted.Message(e)}", e);
         }
     }
 

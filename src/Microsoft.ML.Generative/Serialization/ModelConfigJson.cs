@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Serialization;
 
@@ -44,7 +45,7 @@ internal static class ModelConfigJson
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            throw new InvalidDataException($"'{source}' is not usable: {e.Message}", e);
+            throw new InvalidDataException($"'{source}' is not usable: {Quoted.Message(e)}", e);
         }
     }
 

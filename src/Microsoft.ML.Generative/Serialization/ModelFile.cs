@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -70,7 +71,7 @@ internal static class ModelFile
         }
         catch (Exception e) when (e is ArgumentException or OverflowException or NotSupportedException)
         {
-            throw new InvalidDataException($"{ModelEntries.Config} of the model is not valid: {e.Message}", e);
+            throw new InvalidDataException($"{ModelEntries.Config} of the model is not valid: {Quoted.Message(e)}", e);
         }
     }
 
@@ -87,7 +88,7 @@ internal static class ModelFile
         }
         catch (InvalidDataException e) when (!opened)
         {
-            throw new InvalidDataException($"'{name}' in the model file is damaged: {e.Message}", e);
+            throw new InvalidDataException($"'{name}' in the model file is damaged: {Quoted.Message(e)}", e);
         }
     };
 }

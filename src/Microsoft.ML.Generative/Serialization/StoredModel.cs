@@ -141,7 +141,7 @@ internal sealed class StoredModel<TDefinition>
         }
         catch (Exception e) when (e is OverflowException or ArgumentException or ExternalException)
         {
-            throw new InvalidDataException($"The network of '{ModelEntries.Config}' cannot be created: {e.Message}", e);
+            throw new InvalidDataException($"The network of '{ModelEntries.Config}' cannot be created: {Quoted.Message(e)}", e);
         }
     }
 

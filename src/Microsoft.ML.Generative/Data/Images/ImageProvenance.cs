@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Images;
 
 namespace Microsoft.ML.Generative;
@@ -79,7 +80,7 @@ public sealed class ImageProvenance
         }
         catch (XmlException e)
         {
-            throw new InvalidDataException($"'{path}': the XMP metadata is damaged: {e.Message}", e);
+            throw new InvalidDataException($"'{path}': the XMP metadata is damaged: {Quoted.Message(e)}", e);
         }
 
         return source is null ? null : new ImageProvenance

@@ -100,7 +100,7 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
 
     /// <summary>
     /// Steps that generate an image, at least 2, and the trained model's default number of them. The last adds no noise, and is not
-    /// learned. Default: 50.
+    /// learned: where steps are few it does much of the work, and the reward may fall while the others learn. Default: 50.
     /// </summary>
     public int Steps { get; set; } = Defaults.Steps;
 

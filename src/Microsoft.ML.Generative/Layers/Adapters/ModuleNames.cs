@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Layers.Adapters;
 
@@ -28,7 +29,7 @@ internal static class ModuleNames
         catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
             throw new ArgumentException(
-                $"{option} has '{pattern}', which is not a regular expression that is supported: {e.Message}", option, e);
+                $"{option} has {Quoted.Text(pattern)}, which is not a regular expression that is supported: {Quoted.Message(e)}", option, e);
         }
     }
 

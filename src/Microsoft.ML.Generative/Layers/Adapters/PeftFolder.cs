@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
@@ -103,7 +104,7 @@ internal static class PeftFolder
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"'{configPath}' is not an adapter of this network: {e.Message}", e);
+            throw new InvalidDataException($"'{configPath}' is not an adapter of this network: {Quoted.Message(e)}", e);
         }
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Chat.Jinja;
 using Microsoft.ML.Generative.Text.Chat.Tools;
@@ -92,7 +93,7 @@ public sealed class ChatTemplate
         }
         catch (JinjaException e)
         {
-            throw new ArgumentException($"The chat template cannot be used: {e.Message}.", nameof(source), e);
+            throw new ArgumentException($"The chat template cannot be used: {Quoted.Message(e)}.", nameof(source), e);
         }
     }
 
@@ -198,11 +199,11 @@ public sealed class ChatTemplate
         }
         catch (JinjaRefusal e)
         {
-            throw new ArgumentException($"The chat template {Name} refuses the conversation: {e.Message}", e);
+            throw new ArgumentException($"The chat template {Name} refuses the conversation: {Quoted.Message(e)}", e);
         }
         catch (JinjaException e)
         {
-            throw new ArgumentException($"The chat template {Name} fails at the conversation: {e.Message}.", e);
+            throw new ArgumentException($"The chat template {Name} fails at the conversation: {Quoted.Message(e)}.", e);
         }
     }
 

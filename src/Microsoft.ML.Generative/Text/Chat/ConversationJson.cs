@@ -28,12 +28,12 @@ internal static class ConversationJson
         }
         catch (JsonException e)
         {
-            throw new ArgumentException($"The conversation is not JSON: {e.Message}", e);
+            throw new ArgumentException($"The conversation is not JSON: {Quoted.Message(e)}", e);
         }
         catch (InvalidOperationException e)
         {
             // Half of a surrogate pair.
-            throw new ArgumentException($"The conversation has a string that is not valid text: {e.Message}", e);
+            throw new ArgumentException($"The conversation has a string that is not valid text: {Quoted.Message(e)}", e);
         }
     }
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Tokenization.Formats;
 using Microsoft.ML.Generative.Tokenizers;
@@ -147,7 +148,7 @@ internal static class TokenizerFiles
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"'{name}' is not valid JSON: {e.Message}", e);
+            throw new InvalidDataException($"'{name}' is not valid JSON: {Quoted.Message(e)}", e);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Training.Checkpoints;
@@ -58,7 +59,7 @@ internal static class SavedOptions
         {
             throw new InvalidOperationException(
                 $"The checkpoint '{path}' has options that version {Version} of Microsoft.ML.Generative does not know: "
-                + $"{e.Message.TrimEnd('.')}. "
+                + $"{Quoted.Message(e).TrimEnd('.')}. "
                 + "Resume it with the version that wrote it, or give this training a folder of its own.", e);
         }
     }

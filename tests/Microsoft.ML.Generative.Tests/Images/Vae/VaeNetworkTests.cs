@@ -33,6 +33,21 @@ public sealed class VaeNetworkTests : IDisposable
         Assert.Equal(0, actual[2].ToDouble(), 12);
     }
 
+    // Linear layers make thousands of large values: without a limit, e^1000 would be infinite, and the farthest row of all without a score.
+    [Fact]
+    public void Rows_far_from_all_others_have_finite_scores()
+    {
+        using VaeNetwork network = Network(
+            new VaeOptions { LatentSize = 2, HiddenSizes = [4], Likelihood = VaeLikelihood.Gaussian }, shape: null, 3);
+        using var generator = new Generator(3);
+        Tensor x = randn([200, 3], dtype: float64, generator: generator).Times(1e5);
+        (Tensor mean, Tensor logVariance) = network.Encode(x);
+        Tensor z = VaeNetwork.Reparameterize(mean, logVariance, randn([200, 2], dtype: float64, generator: generator));
+        Tensor error = network.NegativeLogLikelihood(network.Decode(z), x, nn.Reduction.None).sum([1]);
+        Assert.Equal((-30.0f, 30.0f), (logVariance.min().ToSingle(), logVariance.max().ToSingle()));
+        Assert.True(error.Plus(VaeNetwork.KlDivergence(mean, logVariance).sum([1])).isfinite().all().ToBoolean());
+    }
+
     [Fact]
     public void Bernoulli_likelihood_is_the_published_formula()
     {

@@ -165,7 +165,7 @@ internal static class DiffusersLora
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"'{file.Source}' is not usable: {e.Message}", e);
+            throw new InvalidDataException($"'{file.Source}' is not usable: {Quoted.Message(e)}", e);
         }
 
         return shape;
@@ -196,7 +196,7 @@ internal static class DiffusersLora
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"'{source}' is not well-formed JSON: {e.Message}", e);
+            throw new InvalidDataException($"'{source}' is not well-formed JSON: {Quoted.Message(e)}", e);
         }
 
         var own = new JsonObject(all.Where(m => m.Key.StartsWith(prefix + ".", StringComparison.Ordinal))
@@ -211,7 +211,7 @@ internal static class DiffusersLora
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"'{source}' is not usable: {e.Message}", e);
+            throw new InvalidDataException($"'{source}' is not usable: {Quoted.Message(e)}", e);
         }
 
         return options;

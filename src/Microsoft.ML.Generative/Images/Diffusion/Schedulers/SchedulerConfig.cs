@@ -85,7 +85,7 @@ internal static class SchedulerConfig
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            throw new InvalidDataException($"The configuration of {name} is not usable: {e.Message}", e);
+            throw new InvalidDataException($"The configuration of {name} is not usable: {Quoted.Message(e)}", e);
         }
     }
 

@@ -9,6 +9,9 @@ namespace Microsoft.ML.Generative.Images.Vae.Networks;
 /// <summary>Encoder q(z|x) and decoder p(x|z) of a variational autoencoder (Kingma, Welling 2013, section 3).</summary>
 internal sealed class VaeNetwork : nn.Module
 {
+    // As in latent diffusion (Rombach et al. 2022, appendix G): the variance of a row far from those of the training stays finite.
+    internal const float MostLogVariance = 30;
+
     private readonly Module<Tensor, Tensor> encoder;
     private readonly Linear posterior;
     private readonly Module<Tensor, Tensor> decoder;
@@ -37,7 +40,8 @@ internal sealed class VaeNetwork : nn.Module
     public (Tensor Mean, Tensor LogVariance) Encode(Tensor x, Tensor? labels = null)
     {
         Tensor parameters = posterior.call(WithLabels(encoder.call(x), labels)).AsFloat32(); // [batch, 2 · latent]
-        return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize)); // [batch, latent] each
+        Tensor logVariance = parameters.narrow(1, _latentSize, _latentSize).Within(-MostLogVariance, MostLogVariance);
+        return (parameters.narrow(1, 0, _latentSize), logVariance); // [batch, latent] each
     }
 
     /// <summary>The parameters of p(x|z), [batch, values]: logits or means, as the likelihood takes them.</summary>

@@ -102,7 +102,9 @@ internal sealed class JsonScalarReader(string? typeName)
         catch (NotSupportedException e)
         {
             throw new NotSupportedException(
-                $"The JSON schema's keyword 'pattern' at {schema.Path} is {Quoted.Text(pattern)}, which is not supported: {e.Message}.", e);
+                $"The JSON schema's keyword 'pattern' at {schema.Path} is {Quoted.Text(pattern)}, which is not supported: "
+                + $"{Quoted.Message(e)}.",
+                e);
         }
     }
 
@@ -116,7 +118,7 @@ internal sealed class JsonScalarReader(string? typeName)
         {
             throw new NotSupportedException(
                 $"The JSON schema's keywords 'minLength' and 'maxLength' at {schema.Path} are not supported beside such a pattern: "
-                + $"{e.Message}.",
+                + $"{Quoted.Message(e)}.",
                 e);
         }
     }

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
@@ -76,7 +77,7 @@ internal sealed class SentencePieceModel
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidDataException($"'{name}' is not a model of SentencePiece: {e.Message}", e);
+            throw new InvalidDataException($"'{name}' is not a model of SentencePiece: {Quoted.Message(e)}", e);
         }
 
         return model.Pieces.Count > 0

@@ -124,12 +124,20 @@ public sealed class DecodingSchedulerTests : IDisposable
         int pagesOfText = Context / KeyValueCache.PageLength;
         using var scheduler = new DecodingScheduler(Context, _ => session, 3 * pagesOfText * session.PageBytes);
         int mostRunning = 0;
-        session.Stepped = () => mostRunning = Math.Max(mostRunning, scheduler.Load.Running);
+        using var allAreAdded = new ManualResetEventSlim();
+        session.Stepped = () =>
+        {
+            // A text may be over before the next one is added.
+            Assert.True(allAreAdded.Wait(TimeSpan.FromMinutes(1)));
+            mostRunning = Math.Max(mostRunning, scheduler.Load.Running);
+        };
         var options = new TextGenerationOptions { MaxTokens = 100, Temperature = 0 };
         for (int round = 0; round < 3; round++)
         {
+            allAreAdded.Reset();
             ScheduledText[] texts = [.. Enumerable.Range(0, 6).Select(i => Add(
                 scheduler, new GenerationRequest([.. Enumerable.Repeat((i + round) % 20, 130 + i)], i), options, true))];
+            allAreAdded.Set();
             Assert.All(await Task.WhenAll(texts.Select(text => Whole(scheduler, text))), text => Assert.Equal(100, text.Length));
         }
 

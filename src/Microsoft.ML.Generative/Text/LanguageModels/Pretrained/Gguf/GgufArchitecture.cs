@@ -73,7 +73,7 @@ internal static class GgufArchitecture
         }
         catch (Exception e) when (e is ArgumentException or OverflowException)
         {
-            throw new InvalidDataException($"'{file.Path}' describes no model: {e.Message}", e);
+            throw new InvalidDataException($"'{file.Path}' describes no model: {Quoted.Message(e)}", e);
         }
 
         return (name, architecture);

@@ -228,7 +228,7 @@ internal static class GgufTokenizer
         }
         catch (InvalidDataException e)
         {
-            throw data.Bad($"its tokenizer: {e.Message}");
+            throw data.Bad($"its tokenizer: {Quoted.Message(e)}");
         }
 
         (string, int)? Frame(bool? isAdded, string? token) => isAdded == true && token is not null
