@@ -163,7 +163,7 @@ public sealed class MusicComposerTests
     [Fact]
     public void A_harmonizer_learns_chords_that_are_always_the_same()
     {
-        using MaskedLanguageModelTransformer model = TrainMasked(chords: 1, size: 64, steps: 350, learningRate: 0.001);
+        using MaskedLanguageModelTransformer model = TrainMasked(chords: 1, size: 64, steps: 600, learningRate: 0.001);
         NoteSequence chorale = new MusicHarmonizer(model).Harmonize(
             Pieces.Melody(480, 72, 71, 69, 72), new HarmonizeOptions { Seed = 1, Temperature = 0.1, VoiceLeadingWeight = 0 });
         int?[] PitchesAt(int step) => [.. Enumerable.Range(0, 4).Select(voice => chorale.OfVoice(voice).Notes
