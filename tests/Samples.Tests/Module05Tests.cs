@@ -123,9 +123,12 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     [Fact]
     public void The_plain_GAN_loses_modes_that_the_stabilized_one_covers()
     {
-        var (plain, stabilized) = (run.Rings[0].Runs[0], run.Rings[^1].Runs[0]);
-        Assert.True(plain.Modes < Ring.Modes && plain.Good < 0.7, $"{plain.Good}: {string.Join(" ", plain.Counts)}");
-        Assert.True(stabilized.Modes == Ring.Modes && stabilized.Good > 0.75, $"{stabilized.Good}: {string.Join(" ", stabilized.Counts)}");
+        // What holds for one seed only says nothing.
+        var (plain, stabilized) = (run.Rings[0].Runs, run.Rings[^1].Runs);
+        Assert.True(plain.Average(of => of.Modes) < 6 && plain.Average(of => of.Good) < 0.6, string.Join("; ", plain.Select(Text)));
+        Assert.All(stabilized, of => Assert.True(of.Modes == Ring.Modes && of.Good > 0.75, Text(of)));
+
+        static string Text(RingSection.Outcome of) => $"{of.Good}: {string.Join(" ", of.Counts)}";
     }
 
     [Fact]
