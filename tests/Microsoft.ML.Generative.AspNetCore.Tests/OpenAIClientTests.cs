@@ -198,7 +198,9 @@ public sealed class OpenAIClientTests(ServedModels models) : IClassFixture<Serve
         {
             IReadOnlyList<TokenProbability> expected = models.Parrot.NextTokens(text, 3, new() { Temperature = 1 });
             Assert.Equal(Math.Log(expected[0].Probability), token.LogProbability, 1e-4);
-            Assert.Equal(expected.Select(e => e.Text), token.TopLogProbabilities.Select(t => t.Token));
+            // The token that ends a text is none of its characters, and has a name of its own.
+            Assert.Equal(
+                expected.Select(e => e.Text.Length > 0 ? e.Text : "<|endoftext|>"), token.TopLogProbabilities.Select(t => t.Token));
             text += token.Token;
         }
 

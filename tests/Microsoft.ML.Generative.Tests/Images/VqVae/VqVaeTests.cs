@@ -10,7 +10,7 @@ public sealed class VqVaeTests
         HiddenChannels = 16,
         ResidualChannels = 8,
         ResidualBlocks = 1,
-        Epochs = 12,
+        Epochs = 16,
         PriorEpochs = 4,
         PriorLayers = 1,
         PriorEmbeddingSize = 32,
