@@ -11,12 +11,6 @@ public sealed class ForeignHomeTests
 {
     private const int Nobody = 65534;
 
-    // Built beside this project, in the same configuration and for the same framework.
-    private static readonly string _program = Path.Combine(
-        AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)
-            .Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal),
-        "InterruptedTraining.dll");
-
     [UnprivilegedTheory]
     [InlineData("/nonexistent", true)]
     [InlineData("/nonexistent", false)]
@@ -31,13 +25,9 @@ public sealed class ForeignHomeTests
         File.SetUnixFileMode(
             readOnly.Path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         File.SetUnixFileMode(temporary.Path, (UnixFileMode)0b111_111_111);
-        var start = new ProcessStartInfo(
-            "setpriv", [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", Environment.ProcessPath!, "exec", _program])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = "/",
-        };
+        ProcessStartInfo start = ChildProgram.Of(
+            "setpriv", $"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", Environment.ProcessPath!, "exec", ChildProgram.Library);
+        start.WorkingDirectory = "/";
         start.Environment.Clear();
         start.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH");
         // Its sockets would lie in the temporary folder.
@@ -47,11 +37,8 @@ public sealed class ForeignHomeTests
         if (hasTemporaryFolder)
             start.Environment["TMPDIR"] = temporary.Path;
 
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, errors.Result);
+        (int code, string output, string errors) = ChildProgram.Run(start);
+        Assert.True(code == 0, errors);
         Assert.Equal("1000", output.Trim());
         Assert.Empty(Directory.EnumerateFileSystemEntries(temporary.Path));
         Assert.Empty(Directory.EnumerateFileSystemEntries(readOnly.Path));
@@ -67,7 +54,7 @@ public sealed class ForeignHomeTests
                 Skip = "Needs root, to become another user.";
             else if (!File.Exists("/usr/bin/setpriv"))
                 Skip = "Needs setpriv of util-linux.";
-            else if (!IsReadable(_program) || !IsReadable(Environment.ProcessPath!))
+            else if (!IsReadable(ChildProgram.Library) || !IsReadable(Environment.ProcessPath!))
                 Skip = "Other users cannot read the tests or .NET.";
         }
 

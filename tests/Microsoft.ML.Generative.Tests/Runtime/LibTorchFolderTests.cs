@@ -45,14 +45,14 @@ public sealed class LibTorchFolderTests
     [LinuxFact]
     public void A_program_may_end_while_libtorch_is_loaded()
     {
-        Assert.Equal((0, "", ""), Run(BuiltProgram, null, "preload", "return"));
-        Assert.Equal((3, "", ""), Run(BuiltProgram, null, "preload", "exit"));
+        Assert.Equal((0, "", ""), Run(ChildProgram.Library, null, "preload", "return"));
+        Assert.Equal((3, "", ""), Run(ChildProgram.Library, null, "preload", "exit"));
     }
 
     [LinuxFact]
     public void Calls_of_TorchSharp_wait_for_the_same_libraries()
     {
-        (int code, string output, string errors) = Run(BuiltProgram, null, "preload", "torch");
+        (int code, string output, string errors) = Run(ChildProgram.Library, null, "preload", "torch");
         Assert.True(code == 0, errors);
         Assert.Equal("1 2 3 4 5 6 7 8\n1\n", output);
     }
@@ -60,7 +60,7 @@ public sealed class LibTorchFolderTests
     [LinuxFact]
     public void Another_folder_cannot_be_named_while_libtorch_is_loaded()
     {
-        (int code, _, string errors) = Run(BuiltProgram, null, "preload", "name");
+        (int code, _, string errors) = Run(ChildProgram.Library, null, "preload", "name");
         Assert.NotEqual(0, code);
         Assert.Contains("libtorch is already loaded, from '", errors, StringComparison.Ordinal);
     }
@@ -68,7 +68,7 @@ public sealed class LibTorchFolderTests
     [LinuxFact]
     public void Fit_begins_to_load_libtorch_before_it_looks_at_the_data()
     {
-        (int code, string output, string errors) = Run(BuiltProgram, null, "preload", "fit");
+        (int code, string output, string errors) = Run(ChildProgram.Library, null, "preload", "fit");
         Assert.True(code == 0, errors);
         Assert.Equal(["True", "True"], output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
     }
@@ -156,15 +156,10 @@ public sealed class LibTorchFolderTests
     [InlineData(" ")]
     public void An_empty_variable_names_no_folder(string? value) => Assert.Null(TorchRuntime.FromEnvironment(value));
 
-    private static string BuiltProgram => Path.Combine(BuiltFolder, "InterruptedTraining.dll");
-
-    private static string BuiltFolder => AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)
-        .Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal);
-
     // The managed libraries and TorchSharp's native one in one folder, libtorch in another.
     private static string CopyWithoutLibTorch(TemporaryFolder application, TemporaryFolder installation)
     {
-        string[] managed = [.. Directory.GetFiles(BuiltFolder, "*.dll"), .. Directory.GetFiles(BuiltFolder, "*.runtimeconfig.json")];
+        string[] managed = [.. Directory.GetFiles(ChildProgram.Folder, "*.dll"), .. Directory.GetFiles(ChildProgram.Folder, "*.runtimeconfig.json")];
         foreach (string file in managed)
             File.Copy(file, application.File(Path.GetFileName(file)));
 
@@ -173,17 +168,13 @@ public sealed class LibTorchFolderTests
         string lib = Directory.CreateDirectory(Path.Combine(installation.Path, "torch", "lib")).FullName;
         foreach (string file in Directory.GetFiles(native).Where(f => !f.EndsWith("libLibTorchSharp.so", StringComparison.Ordinal)))
             File.CreateSymbolicLink(Path.Combine(lib, Path.GetFileName(file)), file);
-        return application.File("InterruptedTraining.dll");
+        return application.File(Path.GetFileName(ChildProgram.Library));
     }
 
     private static (int Code, string Output, string Errors) Run(string program, string? libTorch, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = ChildProgram.Of("dotnet", [program, .. arguments]);
         start.Environment[LibTorchFolder.Variable] = libTorch ?? "";
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, errors.Result);
+        return ChildProgram.Run(start);
     }
 }

@@ -122,16 +122,9 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
 
     private static Process Start(string model, string? checkpoints, string steps = "1")
     {
-        // Built beside this project, in the same configuration and for the same framework.
-        string here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
-        string program = Path.Combine(
-            here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal), "InterruptedTraining.dll");
-        var start = new ProcessStartInfo("dotnet", checkpoints is null ? [program, model] : [program, model, checkpoints, steps])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        string[] resumable = checkpoints is null ? [] : [checkpoints, steps];
+        ProcessStartInfo start = ChildProgram.Of("dotnet", [ChildProgram.Library, model, .. resumable]);
+        start.RedirectStandardInput = true;
         return Process.Start(start)!;
     }
 

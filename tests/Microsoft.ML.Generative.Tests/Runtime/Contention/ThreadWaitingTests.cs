@@ -84,23 +84,13 @@ public sealed class ThreadWaitingTests
 
     private static string Run(string? policy, string action)
     {
-        string program = Path.Combine(
-            AppContext.BaseDirectory.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal),
-            "InterruptedTraining.dll");
-        var start = new ProcessStartInfo("dotnet", [program, "waiting", action])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        ProcessStartInfo start = ChildProgram.Of("dotnet", ChildProgram.Library, "waiting", action);
         start.Environment.Remove("GOMP_SPINCOUNT");
         start.Environment.Remove("OMP_WAIT_POLICY");
         if (policy is not null)
             start.Environment["OMP_WAIT_POLICY"] = policy;
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, errors.Result);
+        (int code, string output, string errors) = ChildProgram.Run(start);
+        Assert.True(code == 0, errors);
         return output;
     }
 }

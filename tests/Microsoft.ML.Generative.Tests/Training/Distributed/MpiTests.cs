@@ -76,11 +76,8 @@ public sealed class MpiTests(ITestOutputHelper log)
 
     private static (int Code, string Output, string Errors) Run(int processes, string result, string action, string? checkpoints = null)
     {
-        // Built beside this project, in the same configuration and for the same framework.
-        string here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
-        string program = Path.Combine(
-            here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal), "InterruptedTraining.dll");
-        return Start(processes, [program, "distributed", result, action, .. checkpoints is null ? (string[])[] : [checkpoints]]);
+        string[] resumable = checkpoints is null ? [] : [checkpoints];
+        return Start(processes, [ChildProgram.Library, "distributed", result, action, .. resumable]);
     }
 
     private static (int Code, string Output, string Errors) Start(int processes, string[] arguments)
@@ -88,16 +85,12 @@ public sealed class MpiTests(ITestOutputHelper log)
         string[] command = ["dotnet", .. arguments];
         if (processes > 0)
             command = ["mpirun", "-n", $"{processes}", .. command];
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = ChildProgram.Of(command[0], command[1..]);
         // Containers run tests as root, on fewer processors than there are processes.
         start.Environment["OMPI_ALLOW_RUN_AS_ROOT"] = start.Environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
         start.Environment["OMPI_MCA_rmaps_base_oversubscribe"] = "1";
         start.Environment["PRTE_MCA_rmaps_default_mapping_policy"] = ":oversubscribe";
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, errors.Result);
+        return ChildProgram.Run(start);
     }
 
     private static float[] Weights(string file) =>
