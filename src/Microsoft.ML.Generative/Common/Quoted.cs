@@ -10,8 +10,8 @@ internal static class Quoted
     public static string Text(ReadOnlySpan<char> text) => text.Length <= Longest ? $"'{text}'" : $"'{text[..Longest]}…'";
 
     /// <summary>
-    /// The message of an exception of a reader or a setter, which may name a member or a value of a file, however long that is; its end says
-    /// where that is.
+    /// The message of an exception of a reader or a setter, which may name a member or a value of a file, however long that is. The end of
+    /// the message says where that is.
     /// </summary>
     public static string Message(Exception e) => e.Message.Length <= LongestMessage
         ? e.Message

@@ -29,7 +29,8 @@ internal static class ModuleNames
         catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
             throw new ArgumentException(
-                $"{option} has {Quoted.Text(pattern)}, which is not a regular expression that is supported: {Quoted.Message(e)}", option, e);
+                $"{option} has {Quoted.Text(pattern)}, which is not a regular expression that is supported: {Quoted.Message(e)}",
+                option, e);
         }
     }
 

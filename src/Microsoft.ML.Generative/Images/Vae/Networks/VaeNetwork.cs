@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Images.Vae.Networks;
 /// <summary>Encoder q(z|x) and decoder p(x|z) of a variational autoencoder (Kingma, Welling 2013, section 3).</summary>
 internal sealed class VaeNetwork : nn.Module
 {
-    // The variance of a row far from those of the training stays finite. The code of latent diffusion (Rombach et al. 2022) has limits, too.
+    // The variance of a row far from those of the training stays finite. The code of latent diffusion (Rombach et al. 2022) limits it, too.
     internal const float MostLogVariance = 30;
 
     private readonly Module<Tensor, Tensor> encoder;
