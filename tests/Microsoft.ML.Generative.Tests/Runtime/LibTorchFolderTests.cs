@@ -159,7 +159,10 @@ public sealed class LibTorchFolderTests
     // The managed libraries and TorchSharp's native one in one folder, libtorch in another.
     private static string CopyWithoutLibTorch(TemporaryFolder application, TemporaryFolder installation)
     {
-        string[] managed = [.. Directory.GetFiles(ChildProgram.Folder, "*.dll"), .. Directory.GetFiles(ChildProgram.Folder, "*.runtimeconfig.json")];
+        string[] managed =
+        [
+            .. Directory.GetFiles(ChildProgram.Folder, "*.dll"), .. Directory.GetFiles(ChildProgram.Folder, "*.runtimeconfig.json"),
+        ];
         foreach (string file in managed)
             File.Copy(file, application.File(Path.GetFileName(file)));
 
