@@ -1,10 +1,9 @@
 namespace Microsoft.ML.Generative.Common;
 
-/// <summary>Quotes names and texts of files in messages, shortened to their beginning.</summary>
+/// <summary>Shortens what files say in messages: names and texts to their beginning, messages to their beginning and their end.</summary>
 internal static class Quoted
 {
     private const int Longest = 100;
-
     private const int LongestMessage = 1_000;
 
     public static string Text(ReadOnlySpan<char> text) => text.Length <= Longest ? $"'{text}'" : $"'{text[..Longest]}…'";
